@@ -1,0 +1,44 @@
+"""How much of a stranger's file Strongbox is willing to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The bounds that a reader keeps; every one is an option, sizes in bytes.
+
+    The defaults leave a wide margin over every archive that Stable-Baselines3 is known to have
+    written. ``pickle_*`` and ``nodes`` are budgets for one archive as a whole, not for one pickle.
+    """
+
+    members: int = 64
+    """Members of the outer archive."""
+    inner_members: int = 4096
+    """Members of one ``.pth`` file, which is a zip archive of its own."""
+    deflate_ratio: int = 100
+    """Inflated size over stored size of one deflated member."""
+    inflated_bytes: int = 2048 * MEBIBYTE
+    """Inflated size of all deflated members together."""
+    data_bytes: int = 64 * MEBIBYTE
+    """Size of the member ``data``, and of every other JSON or text member."""
+    pickle_bytes: int = 16 * MEBIBYTE
+    """Size of one pickle."""
+    pickle_opcodes: int = 1_000_000
+    """Opcodes of all pickles of an archive together."""
+    pickle_memo: int = 100_000
+    """Memo entries of one pickle."""
+    long_bytes: int = 16
+    """Size of one LONG1 or LONG4 integer inside a pickle."""
+    depth: int = 64
+    """Nesting of values, of JSON, and of pickles inside pickles."""
+    nodes: int = 1_000_000
+    """Values after shared parts are expanded, in all of an archive."""
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,88 @@
+"""Inert nodes: what a pickle says, written down and not done.
+
+A decoded pickle is a tree (or graph, where the memo shares parts) of
+
+- ``None``, ``bool``, ``int``, ``float``, ``str``, ``bytes``, ``bytearray``: themselves;
+- ``list``, ``dict``, ``set``, ``frozenset``, ``tuple``: exactly these builtin types;
+- :class:`Global`, :class:`Call` and :class:`PersistentId`: the stand-ins below, where a pickle names
+  a class or function, calls one, or refers to something kept outside of it.
+
+A stand-in is hashed and compared by identity, is never shared between two decodings, and holds no
+reference to any class or function of this process: reading one cannot run anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Call", "Global", "Node", "PersistentId"]
+
+Node = Any
+"""A builtin value, container or stand-in; see the head of this file."""
+
+
+class Global:
+    """A reference by name to a class or function, never looked up."""
+
+    __slots__ = ("module", "name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module = module
+        self.name = name
+
+    @property
+    def path(self) -> str:
+        """The dotted name, such as ``collections.OrderedDict``."""
+        return f"{self.module}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"Global({self.path})"
+
+
+class Call:
+    """A call that an ordinary unpickler would have made, and what it would have done to the result.
+
+    ``kind`` is ``"reduce"`` for ``function(*arguments)`` and ``"new"`` for
+    ``function.__new__(function, *arguments, **keywords)``. ``appended`` and ``items`` are what the
+    pickle appends to the result and sets on it by key; ``state`` is what it hands to
+    ``__setstate__`` (``has_state`` tells a state of None from none at all).
+    """
+
+    __slots__ = ("appended", "arguments", "function", "has_state", "items", "keywords", "kind", "state")
+
+    def __init__(
+        self,
+        function: Node,
+        arguments: tuple[Node, ...],
+        *,
+        keywords: dict[str, Node] | None = None,
+        kind: str = "reduce",
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.keywords = keywords or {}
+        self.kind = kind
+        self.state: Node = None
+        self.has_state = False
+        self.appended: list[Node] = []
+        self.items: list[tuple[Node, Node]] = []
+
+    @property
+    def path(self) -> str:
+        """The dotted name of what is called, or an empty string where that is itself a call."""
+        return self.function.path if isinstance(self.function, Global) else ""
+
+    def __repr__(self) -> str:
+        return f"Call({self.path or self.function!r}, {len(self.arguments)} arguments)"
+
+
+class PersistentId:
+    """A reference to something kept outside of the pickle: in a ``.pth`` file, a storage."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Node) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "PersistentId(...)"

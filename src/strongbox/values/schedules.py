@@ -1,0 +1,77 @@
+"""Schedules: a number as a function of the progress that remains, from 1 (the start) down to 0.
+
+The formulas are those of ``stable_baselines3.common.utils`` (ConstantSchedule, LinearSchedule); the
+table is Strongbox's own, for any other function. Every schedule here can be called, in plain Python.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy
+
+from .equality import same
+
+__all__ = ["ConstantSchedule", "LinearSchedule", "Schedule", "TableSchedule"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantSchedule:
+    """The same ``value`` always.
+
+    ``as_float`` says that SB3 kept it inside its ``FloatSchedule``, which casts the result to float.
+    """
+
+    value: float
+    as_float: bool = field(default=False, repr=False)
+
+    def __call__(self, progress_remaining: float) -> float:
+        return self.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSchedule:
+    """From ``start`` to ``end``, which is reached after the fraction ``end_fraction`` of training."""
+
+    start: float
+    end: float
+    end_fraction: float = 1.0
+    as_float: bool = field(default=False, repr=False)
+
+    def __call__(self, progress_remaining: float) -> float:
+        if (1 - progress_remaining) > self.end_fraction:
+            return self.end
+        return self.start + (1 - progress_remaining) * (self.end - self.start) / self.end_fraction
+
+    def __repr__(self) -> str:
+        fraction = "" if self.end_fraction == 1 else f", end_fraction={self.end_fraction}"
+        return f"LinearSchedule(start={self.start}, end={self.end}{fraction})"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableSchedule:
+    """Any other function as a table, interpolated linearly: approximate, and marked so.
+
+    ``values`` are the function's results, float64, at ``len(values)`` evenly spaced points of the
+    progress that remains, from 0 to 1. ``largest_error`` is the largest difference from the function
+    that was seen half way between the points; ``source`` is the function's name.
+    """
+
+    values: numpy.ndarray[Any, numpy.dtype[numpy.float64]] = field(repr=False)
+    largest_error: float
+    source: str = ""
+    as_float: bool = field(default=False, repr=False)
+
+    def __call__(self, progress_remaining: float) -> float:
+        points = numpy.linspace(0.0, 1.0, len(self.values))
+        return float(numpy.interp(progress_remaining, points, self.values))
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+Schedule: TypeAlias = ConstantSchedule | LinearSchedule | TableSchedule
