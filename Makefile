@@ -1,0 +1,70 @@
+# `make demo` and `make test` need nothing but Python and a C library: each makes .venv and installs the
+# pinned requirements into it, once. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+REQUIREMENTS := $(wildcard requirements/*.txt)
+READY := .venv/.package-installed
+# Small networks gain nothing from threads, and two test workers share the cores.
+ONE_THREAD := OMP_NUM_THREADS=1
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-core check format docs bench fuzz clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## The main job, end to end: train, keep, look into, load elsewhere, go on learning, act
+	@$(ONE_THREAD) $(BIN)/python demo/main.py
+
+test: test-core ## All tests: the core's under every Python from 3.10 to 3.13 found here, then the whole suite
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2
+
+test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3.13 found here, with numpy alone
+	$(BIN)/python tests/interpreters.py
+
+check: $(READY) ## Format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv-docs/.requirements-installed ## Build the documentation's site into site/, warnings being errors
+	.venv-docs/bin/mkdocs build --strict --quiet
+	@echo "The site is in site/index.html"
+
+bench: $(READY) ## Measure beside Stable-Baselines3 and torch.save, in one run
+	$(ONE_THREAD) $(BIN)/python -m benchmarks
+
+fuzz: $(READY) ## Long fuzzing, MINUTES of it (10 unless told): every input gives a value or a StrongboxError
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),10)
+
+install: $(READY) ## Only make .venv
+
+clean: ## Remove everything that make has made
+	rm -rf .venv .venv-* site demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.requirements-installed: $(REQUIREMENTS)
+	@$(call fresh_environment,.venv,requirements/dev.txt)
+	@touch $@
+
+$(READY): .venv/.requirements-installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-docs/.requirements-installed: requirements/docs.txt
+	@$(call fresh_environment,.venv-docs,requirements/docs.txt)
+	@touch $@
+
+# $(1): the folder of the environment, $(2): its requirement file
+define fresh_environment
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v[:2] <= (3, 13) else "Strongbox needs Python 3.10 to 3.13, and $(PYTHON) is %d.%d. Name another one, for example: make test PYTHON=python3.12" % v[:2])' && \
+	echo "Making $(1) from $(2), once; this can take some minutes." && \
+	$(PYTHON) -m venv --clear $(1) && \
+	$(1)/bin/python -m pip install --quiet --requirement $(2)
+endef

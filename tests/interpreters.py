@@ -1,0 +1,103 @@
+"""Run the core's tests under every Python from 3.10 to 3.13 that this machine offers, with numpy alone.
+
+Each interpreter gets an environment of its own, ``.venv-3.10`` to ``.venv-3.13``, made once and made
+again when a requirement changes. An interpreter that is not here is named and passed over; a test that
+fails under any of them makes this program fail.
+
+    python tests/interpreters.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+__all__ = ["find_interpreter", "main"]
+
+ROOT = Path(__file__).resolve().parents[1]
+VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+REQUIREMENTS = ("requirements/build.txt", "requirements/core-test.txt")
+AT_ONCE = 2
+
+
+def find_interpreter(version: str) -> Path | None:
+    """The first interpreter of this version that answers: pyenv's newest, then the one on the path."""
+    return next((path for path in candidates(version) if answers(path, version)), None)
+
+
+def candidates(version: str) -> Iterator[Path]:
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    patches = pyenv.glob(f"versions/{version}.*/bin/python{version}")
+    yield from sorted(patches, key=patch_number, reverse=True)
+    on_path = shutil.which(f"python{version}")
+    if on_path is not None:
+        yield Path(on_path)
+
+
+def patch_number(interpreter: Path) -> int:
+    patch = interpreter.parents[1].name.split(".")[2]
+    return int(patch) if patch.isdigit() else -1
+
+
+def answers(interpreter: Path, version: str) -> bool:
+    question = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementation.name)"
+    answer = subprocess.run([interpreter, "-c", question], capture_output=True, text=True, check=False)
+    return answer.stdout.split() == [version, "cpython"]
+
+
+def prepare_environment(interpreter: Path, version: str) -> Path:
+    """Make the environment of one version, unless it stands already, and return its Python."""
+    folder = ROOT / f".venv-{version}"
+    python = folder / "bin" / "python"
+    stamp = folder / ".requirements-installed"
+    wanted = fingerprint()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return python
+    print(f"Making {folder.name} from {' and '.join(REQUIREMENTS)}, once.", flush=True)
+    subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
+    install = [python, "-m", "pip", "install", "--quiet"]
+    requirements = [part for name in REQUIREMENTS for part in ("--requirement", ROOT / name)]
+    subprocess.run([*install, *requirements], check=True)
+    subprocess.run([*install, "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
+    stamp.write_text(wanted)
+    return python
+
+
+def fingerprint() -> str:
+    """What an environment depends on: the requirement files, the project's own table, and its place."""
+    digest = hashlib.sha256(str(ROOT).encode())
+    for name in (*REQUIREMENTS, "pyproject.toml"):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def run_tests(version: str, python: Path) -> bool:
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "tests/core"]
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    print(f"\n---- Python {version}: the core's tests, with numpy alone\n{done.stdout}", end="", flush=True)
+    return done.returncode == 0
+
+
+def main() -> int:
+    """Prepare the environments one after the other, test in two at a time, and say what was found."""
+    found = {version: find_interpreter(version) for version in VERSIONS}
+    for version, interpreter in found.items():
+        print(f"Python {version}: {interpreter or 'not found on this machine'}", flush=True)
+    ready = {v: prepare_environment(path, v) for v, path in found.items() if path is not None}
+    if not ready:
+        print("No Python from 3.10 to 3.13 was found.", file=sys.stderr)
+        return 1
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        passed = dict(zip(ready, workers.map(run_tests, ready, ready.values()), strict=True))
+    print("\nThe core's tests: " + ", ".join(f"{v} {'passed' if ok else 'FAILED'}" for v, ok in passed.items()))
+    return 0 if all(passed.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
