@@ -61,12 +61,15 @@ def prepare_environment(interpreter: Path, version: str) -> Path:
         return python
     print(f"Making {folder.name} from {' and '.join(REQUIREMENTS)}, once.", flush=True)
     subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
-    install = [python, "-m", "pip", "install", "--quiet"]
-    requirements = [part for name in REQUIREMENTS for part in ("--requirement", ROOT / name)]
-    subprocess.run([*install, *requirements], check=True)
-    subprocess.run([*install, "--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
+    for name in REQUIREMENTS:
+        install(python, "--requirement", name)
+    install(python, "--no-deps", "--no-build-isolation", "--editable", ".")
     stamp.write_text(wanted)
     return python
+
+
+def install(python: Path, *what: str) -> None:
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *what], cwd=ROOT, check=True)
 
 
 def fingerprint() -> str:
@@ -78,7 +81,7 @@ def fingerprint() -> str:
 
 
 def run_tests(version: str, python: Path) -> bool:
-    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "tests/core"]
+    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "tests/core"]
     done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     print(f"\n---- Python {version}: the core's tests, with numpy alone\n{done.stdout}", end="", flush=True)
     return done.returncode == 0
