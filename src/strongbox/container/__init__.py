@@ -1,0 +1,20 @@
+"""Zip files: read with every rule checked, written the same way every time, replaced whole or not at all."""
+
+from __future__ import annotations
+
+from .checksum import checksum, combine_crc
+from .directory import Directory, Member, read_directory
+from .formats import FileFormat, identify
+from .source import Source, open_source
+
+__all__ = [
+    "Directory",
+    "FileFormat",
+    "Member",
+    "Source",
+    "checksum",
+    "combine_crc",
+    "identify",
+    "open_source",
+    "read_directory",
+]
