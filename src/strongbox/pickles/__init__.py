@@ -1,0 +1,8 @@
+"""Pickle bytes to inert nodes and back: nothing is imported, called or set."""
+
+from .budget import Budget
+from .decoding import decode, decode_next
+from .graph import children, walk
+from .nodes import Call, Decoded, Global, Node, PersistentId
+
+__all__ = ["Budget", "Call", "Decoded", "Global", "Node", "PersistentId", "children", "decode", "decode_next", "walk"]

@@ -8,14 +8,25 @@ A decoded pickle is a tree (or graph, where the memo shares parts) of
   a class or function, calls one, or refers to something kept outside of it.
 
 A stand-in is hashed and compared by identity, is never shared between two decodings, and holds no
-reference to any class or function of this process: reading one cannot run anything.
+reference to any class or function of this process: reading one cannot run anything. Within one
+decoding there is one Global for each name.
+
+Keys of dictionaries and elements of sets are scalars, stand-ins, or tuples of these at most two deep.
+
+Cycles: a part of the graph may contain itself only by way of what a pickle does to a call *after*
+making it, its ``appended``, ``items`` and ``state`` (an object that refers to itself). Without these
+three the graph never has a cycle; whoever follows them must remember the calls already seen, and
+``Decoded.cyclic`` tells whether there is any cycle at all. Whoever builds something of a node's size
+(an array, a text) for every place that refers to it must remember nodes too: a pickle can refer to
+one large blob from many places.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Call", "Global", "Node", "PersistentId"]
+__all__ = ["Call", "Decoded", "Global", "Node", "PersistentId"]
 
 Node = Any
 """A builtin value, container or stand-in; see the head of this file."""
@@ -45,7 +56,8 @@ class Call:
     ``kind`` is ``"reduce"`` for ``function(*arguments)`` and ``"new"`` for
     ``function.__new__(function, *arguments, **keywords)``. ``appended`` and ``items`` are what the
     pickle appends to the result and sets on it by key; ``state`` is what it hands to
-    ``__setstate__`` (``has_state`` tells a state of None from none at all).
+    ``__setstate__`` (``has_state`` tells a state of None from none at all). They happen in this
+    order, each once: a pickle that does otherwise is refused.
     """
 
     __slots__ = ("appended", "arguments", "function", "has_state", "items", "keywords", "kind", "state")
@@ -86,3 +98,26 @@ class PersistentId:
 
     def __repr__(self) -> str:
         return "PersistentId(...)"
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One pickle, decoded.
+
+    ``globals`` are the names in it and ``calls`` those of them that an ordinary unpickler would have
+    called, both in order of first appearance. ``popped`` are calls whose result the pickle throws
+    away, in the order they would have been made: cloudpickle sets the state of a function or class
+    this way, ``_function_setstate(function, (state, slotstate))``, where ``function`` is a Call
+    that stands elsewhere in the graph. ``protocol`` is the number that the pickle starts with.
+    """
+
+    root: Node
+    globals: tuple[Global, ...] = ()
+    calls: tuple[Global, ...] = ()
+    popped: tuple[Call, ...] = ()
+    protocol: int = 4
+    cyclic: bool = False
+
+    def statements_on(self, call: Call) -> list[Call]:
+        """The popped calls whose first argument is ``call``, in order."""
+        return [popped for popped in self.popped if popped.arguments and popped.arguments[0] is call]

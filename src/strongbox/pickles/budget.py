@@ -1,0 +1,61 @@
+"""What reading the pickles of one archive may cost in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import LimitError
+from ..limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["Budget"]
+
+TUPLE_KEYS = 4096
+"""Keys that are tuples, in all pickles of one archive.
+
+Hashes of tuples of numbers are not randomised, so a file can make them all collide, and a dictionary
+of n colliding keys takes n² steps to fill. Real archives hold a handful.
+"""
+
+
+class Budget:
+    """Counts what the pickles of one archive take together; one budget is handed to all their decodings.
+
+    ``opcodes`` and ``nodes`` (values after shared parts are expanded) are what has been used so far.
+    A count above the limits raises :class:`strongbox.errors.LimitError`.
+    """
+
+    __slots__ = ("level", "limits", "nodes", "opcodes", "tuple_keys")
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self.opcodes = 0
+        self.nodes = 0
+        self.tuple_keys = 0
+        self.level = 0
+
+    def count_nodes(self, number: int) -> None:
+        """Use up ``number`` nodes."""
+        self.nodes += number
+        if self.nodes > self.limits.nodes:
+            raise LimitError(
+                f"Expected pickles of at most {self.limits.nodes} values in all, found more.",
+                hint="Where the file is trusted, raise Limits.nodes.",
+            )
+
+    def count_tuple_key(self) -> None:
+        """Use up one key that is a tuple."""
+        self.tuple_keys += 1
+        if self.tuple_keys > TUPLE_KEYS:
+            raise LimitError(f"Expected at most {TUPLE_KEYS} tuples as keys of dictionaries and sets, found more.")
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """Hold this open while a pickle that was found inside a pickle is decoded."""
+        if self.level >= self.limits.depth:
+            raise LimitError(f"Expected at most {self.limits.depth} pickles inside one another, found more.")
+        self.level += 1
+        try:
+            yield
+        finally:
+            self.level -= 1

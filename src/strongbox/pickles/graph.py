@@ -1,0 +1,223 @@
+"""Ways through a graph of nodes: every node once, and how large and deep the graph is.
+
+Nothing here recurses, and nothing takes longer than the number of references in the graph, however
+often a shared part occurs once it is expanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+from ..errors import FormatError, LimitError
+from ..limits import Limits
+from .nodes import Call, Decoded, Global, Node, PersistentId
+
+__all__ = ["children", "measure", "walk"]
+
+LEAVES: frozenset[type] = frozenset({type(None), bool, int, float, str, bytes, bytearray, Global})
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every node of a graph once, scalars included, those of popped calls too for a Decoded.
+
+    A node is handed out before its parts are looked at, so the caller may change it in place: set
+    ``call.arguments``, replace a value in a list or dictionary. That is the way to rewrite a graph::
+
+        for node in walk(decoded):
+            if isinstance(node, dict) and type(node.get("__file__")) is str:
+                node["__file__"] = basename(node["__file__"])
+    """
+    waiting: list[Node] = [*reversed(node.popped), node.root] if isinstance(node, Decoded) else [node]
+    seen: set[int] = set()
+    kept: list[Node] = []
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        kept.append(node)  # an object that the caller drops must not hand its id to a new one
+        yield node
+        if type(node) not in LEAVES:
+            waiting.extend(reversed(list(children(node))))
+
+
+def children(node: Node) -> Collection[Node]:
+    """The direct parts of a node, in the order in which a pickle writes them; none for a scalar."""
+    return PARTS.get(type(node), _no_parts)(node)
+
+
+def measure(roots: Iterable[Node], limits: Limits) -> tuple[int, bool]:
+    """How many nodes the graph has once shared parts are expanded, and whether it has cycles.
+
+    Raises LimitError where it is deeper than ``limits.depth`` or larger than ``limits.nodes``, and
+    FormatError where it has a cycle that does not go through what is done to a call after making it.
+    """
+    roots = list(roots)
+    survey = _Survey(limits)
+    for root in roots:
+        survey.visit(root)
+    if survey.cyclic:
+        _check_cycles(roots)
+    return survey.total, survey.cyclic
+
+
+class _Survey:
+    """Depth-first over the graph; the size and height of every finished part is kept by its id."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.finished: dict[int, tuple[int, int]] = {}
+        self.references = 0
+        self.total = 0
+        self.cyclic = False
+
+    def visit(self, root: Node) -> None:
+        """Add one root, and what can be reached from it, to the total."""
+        if type(root) in LEAVES or id(root) in self.finished:
+            self.total += self.finished.get(id(root), (1, 0))[0]
+            return
+        path = [self._enter(root)]
+        opened = {id(root)}
+        while path:
+            frame = path[-1]
+            if not frame.branches:
+                path.pop()
+                opened.discard(frame.key)
+                self._finish(frame, path)
+                continue
+            branch = frame.branches.pop()
+            key = id(branch)
+            if key in opened:
+                self.cyclic = True
+            elif key in self.finished:
+                self._add(frame, *self.finished[key], len(path))
+            else:
+                self._check_depth(len(path) + 1)
+                path.append(self._enter(branch))
+                opened.add(key)
+
+    def _enter(self, node: Node) -> _Frame:
+        parts = children(node)
+        self.references += len(parts)
+        # Each reference is at least one node of the expanded graph.
+        self._check_nodes(self.references)
+        branches = [part for part in parts if type(part) not in LEAVES]
+        return _Frame(id(node), branches, 1 + len(parts) - len(branches))
+
+    def _finish(self, frame: _Frame, path: list[_Frame]) -> None:
+        self.finished[frame.key] = (frame.nodes, frame.height)
+        if path:
+            self._add(path[-1], frame.nodes, frame.height, len(path))
+        else:
+            self.total += frame.nodes
+            self._check_nodes(self.total)
+
+    def _add(self, frame: _Frame, nodes: int, height: int, depth: int) -> None:
+        frame.nodes += nodes
+        frame.height = max(frame.height, height + 1)
+        self._check_nodes(frame.nodes)
+        self._check_depth(depth + height)
+
+    def _check_nodes(self, number: int) -> None:
+        if number > self.limits.nodes:
+            raise LimitError(
+                f"Expected a pickle of at most {self.limits.nodes} values, found more once shared parts are expanded.",
+                hint="Where the file is trusted, raise Limits.nodes.",
+            )
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > self.limits.depth:
+            raise LimitError(
+                f"Expected values nested at most {self.limits.depth} deep, found more.",
+                hint="Where the file is trusted, raise Limits.depth.",
+            )
+
+
+class _Frame:
+    """A part whose own parts are being visited: those that still wait, and the size so far."""
+
+    __slots__ = ("branches", "height", "key", "nodes")
+
+    def __init__(self, key: int, branches: list[Node], nodes: int) -> None:
+        self.key = key
+        self.branches = branches
+        self.nodes = nodes
+        self.height = 1
+
+
+def _check_cycles(roots: list[Node]) -> None:
+    """Refuse cycles in the graph without what is done to calls after making them."""
+    waiting = list(roots)
+    finished: set[int] = set()
+    while waiting:
+        root = waiting.pop()
+        if type(root) in LEAVES or id(root) in finished:
+            continue
+        path: list[tuple[int, list[Node]]] = [(id(root), _early_parts(root, waiting))]
+        opened = {id(root)}
+        while path:
+            key, parts = path[-1]
+            if not parts:
+                path.pop()
+                opened.discard(key)
+                finished.add(key)
+                continue
+            part = parts.pop()
+            if id(part) in opened:
+                raise FormatError("Expected a value that does not contain itself, found one that does.")
+            if type(part) not in LEAVES and id(part) not in finished:
+                path.append((id(part), _early_parts(part, waiting)))
+                opened.add(id(part))
+
+
+def _early_parts(node: Node, waiting: list[Node]) -> list[Node]:
+    """The parts that must exist before the node does; those that come later are left waiting."""
+    if type(node) is not Call:
+        return list(children(node))
+    waiting.extend(_late_call_parts(node))
+    return _early_call_parts(node)
+
+
+def _early_call_parts(call: Call) -> list[Node]:
+    return [call.function, *call.arguments, *call.keywords.values()]
+
+
+def _late_call_parts(call: Call) -> list[Node]:
+    parts = list(call.appended)
+    for pair in call.items:
+        parts.extend(pair)
+    if call.has_state:
+        parts.append(call.state)
+    return parts
+
+
+def _no_parts(node: Node) -> Collection[Node]:
+    return ()
+
+
+def _own_parts(node: Collection[Node]) -> Collection[Node]:
+    return node
+
+
+def _dict_parts(node: dict[Node, Node]) -> Collection[Node]:
+    return [part for pair in node.items() for part in pair]
+
+
+def _call_parts(call: Call) -> Collection[Node]:
+    return _early_call_parts(call) + _late_call_parts(call)
+
+
+def _persistent_parts(node: PersistentId) -> Collection[Node]:
+    return (node.value,)
+
+
+PARTS: dict[type, Callable[[Any], Collection[Node]]] = {
+    list: _own_parts,
+    tuple: _own_parts,
+    set: _own_parts,
+    frozenset: _own_parts,
+    dict: _dict_parts,
+    Call: _call_parts,
+    PersistentId: _persistent_parts,
+}

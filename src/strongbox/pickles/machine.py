@@ -1,0 +1,178 @@
+"""The state of a pickle machine: stack, marks, memo, and what was named, called and thrown away.
+
+The stack is cut at every MARK: what was pushed before it is out of reach until the MARK is used up.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import FormatError, LimitError, RefusedError, StrongboxError
+from ..limits import Limits
+from .budget import Budget
+from .nodes import Call, Global, Node, PersistentId
+
+__all__ = ["PLAIN_KEYS", "STAND_INS", "Machine"]
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+NAME_LENGTH = 256
+"""Characters of a module or of a name; the longest in real archives has 53."""
+
+KEY_BITS = 60
+KEY_ITEMS = 64
+KEYWORDS = 64
+
+STAND_INS: frozenset[type] = frozenset({Global, Call, PersistentId})
+PLAIN_KEYS: frozenset[type] = frozenset({type(None), bool, float, str, bytes}) | STAND_INS
+"""Types that may be a key as they are; integers and tuples are looked at."""
+
+
+class Machine:
+    """One decoding in progress; ``end`` is where its bytes end, ``cut`` says that a limit ended them."""
+
+    __slots__ = (
+        "budget",
+        "called",
+        "cut",
+        "data",
+        "end",
+        "limits",
+        "marks",
+        "memo",
+        "named",
+        "persistent",
+        "popped",
+        "stack",
+    )
+
+    def __init__(self, data: memoryview, *, limits: Limits, budget: Budget, persistent: bool, cut: bool) -> None:
+        self.data = data
+        self.end = len(data)
+        self.cut = cut
+        self.limits = limits
+        self.budget = budget
+        self.persistent = persistent
+        self.stack: list[Node] = []
+        self.marks: list[list[Node]] = []
+        self.memo: dict[int, Node] = {}
+        self.named: dict[tuple[str, str], Global] = {}
+        self.called: dict[Global, None] = {}
+        self.popped: list[Call] = []
+
+    def shortage(self) -> StrongboxError:
+        """The error to raise where the bytes end too early."""
+        if self.cut:
+            return LimitError(
+                f"Expected a pickle of at most {self.limits.pickle_bytes} bytes, found a longer one.",
+                hint="Where the file is trusted, raise Limits.pickle_bytes.",
+            )
+        return FormatError("Expected more of the pickle, found the end of its bytes.", hint="The file is cut short.")
+
+    def pop_mark(self) -> list[Node]:
+        """Take what was pushed since the last MARK off the stack, the MARK too."""
+        if not self.marks:
+            raise FormatError("Expected a MARK on the stack, found none.")
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+    def pop_many(self, count: int) -> list[Node]:
+        """Take ``count`` values off the stack."""
+        stack = self.stack
+        if len(stack) < count:
+            raise FormatError(f"Expected {count} values on the stack, found {len(stack)}.")
+        items = stack[-count:]
+        del stack[-count:]
+        return items
+
+    def memoize(self, index: int) -> None:
+        """Remember the value on top of the stack under ``index``."""
+        memo = self.memo
+        memo[index] = self.stack[-1]
+        if len(memo) > self.limits.pickle_memo:
+            raise LimitError(
+                f"Expected at most {self.limits.pickle_memo} entries in a pickle's memo, found more.",
+                hint="Where the file is trusted, raise Limits.pickle_memo.",
+            )
+
+    def recall(self, index: int) -> None:
+        """Push what was remembered under ``index``."""
+        try:
+            self.stack.append(self.memo[index])
+        except KeyError:
+            raise FormatError(f"Expected memo entry {index} to be set, found it empty.") from None
+
+    def name(self, module: Node, name: Node) -> None:
+        """Push the Global of this name; the same name gives the same node."""
+        if type(module) is not str or type(name) is not str:
+            raise FormatError("Expected a name as two strings, found other values.")
+        known = self.named.get((module, name))
+        if known is None:
+            _check_name(module, name)
+            known = self.named[module, name] = Global(module, name)
+        self.stack.append(known)
+
+    def call(self, function: Node, arguments: Node, kind: str, keywords: Node = None) -> None:
+        """Push the Call that says what an ordinary unpickler would have called here."""
+        if type(function) is Global:
+            self.called[function] = None
+        elif type(function) is not Call:
+            raise FormatError(f"Expected a name to call, found a value of type {type(function).__name__}.")
+        if type(arguments) is not tuple:
+            raise FormatError(f"Expected a tuple of arguments, found a value of type {type(arguments).__name__}.")
+        copied = _check_keywords(keywords) if keywords is not None else None
+        self.stack.append(Call(function, arguments, keywords=copied, kind=kind))
+
+    def check_key(self, key: Node) -> None:
+        """Refuse what may not be a key of a dictionary or an element of a set."""
+        if type(key) is tuple:
+            self.budget.count_tuple_key()
+            if _count_items(key, levels=2) > KEY_ITEMS:
+                raise LimitError(f"Expected a tuple of at most {KEY_ITEMS} values as a key, found a longer one.")
+        else:
+            _check_scalar_key(key)
+
+
+def _count_items(key: tuple[Node, ...], *, levels: int) -> int:
+    """How many values a tuple holds, in tuples inside it too; stops early where there are too many."""
+    count = len(key)
+    for item in key[: KEY_ITEMS + 1]:
+        if type(item) is not tuple:
+            _check_scalar_key(item)
+        elif levels == 1:
+            raise RefusedError("Expected a key that is a scalar or a shallow tuple, found tuples nested deeper.")
+        else:
+            count += _count_items(item, levels=levels - 1)
+    return count
+
+
+def _check_scalar_key(key: Node) -> None:
+    kind = type(key)
+    if kind in PLAIN_KEYS:
+        return
+    if kind is not int:
+        raise RefusedError(f"Expected a key that is a scalar or a shallow tuple, found a {kind.__name__}.")
+    # Python hashes integers modulo 2**61 - 1: below that no two of them collide on purpose.
+    if key.bit_length() > KEY_BITS:
+        raise RefusedError(f"Expected an integer key of at most {KEY_BITS} bits, found a larger one.")
+
+
+def _check_name(module: str, name: str) -> None:
+    if len(module) > NAME_LENGTH or len(name) > NAME_LENGTH:
+        raise LimitError(f"Expected names of at most {NAME_LENGTH} characters, found a longer one.")
+    if not MODULE.fullmatch(module):
+        raise RefusedError(f"Expected the name of a module in plain ASCII, found {module!a}.")
+    if not NAME.fullmatch(name):
+        raise RefusedError(
+            f"Expected a name in plain ASCII without dots inside module {module}, found {name!a}.",
+            hint="Only classes and functions at the top of a module can be named in an archive.",
+        )
+
+
+def _check_keywords(keywords: Node) -> dict[str, Node]:
+    if type(keywords) is not dict or any(type(key) is not str for key in keywords):
+        raise FormatError("Expected keyword arguments as a dictionary of names, found another value.")
+    if len(keywords) > KEYWORDS:
+        raise LimitError(f"Expected at most {KEYWORDS} keyword arguments, found {len(keywords)}.")
+    return dict(keywords)
