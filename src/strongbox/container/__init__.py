@@ -5,13 +5,18 @@ from __future__ import annotations
 from .checksum import checksum, combine_crc
 from .directory import Directory, Member, read_directory
 from .formats import FileFormat, identify
+from .plan import ZipPlan
 from .source import Source, open_source
+from .writer import Written, ZipWriter
 
 __all__ = [
     "Directory",
     "FileFormat",
     "Member",
     "Source",
+    "Written",
+    "ZipPlan",
+    "ZipWriter",
     "checksum",
     "combine_crc",
     "identify",
