@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .atomic import replace_file
 from .checksum import checksum, combine_crc
 from .directory import Directory, Member, read_directory
 from .formats import FileFormat, identify
@@ -22,4 +23,5 @@ __all__ = [
     "identify",
     "open_source",
     "read_directory",
+    "replace_file",
 ]
