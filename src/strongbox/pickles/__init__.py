@@ -2,7 +2,20 @@
 
 from .budget import Budget
 from .decoding import decode, decode_next
+from .encoding import encode
 from .graph import children, walk
 from .nodes import Call, Decoded, Global, Node, PersistentId
 
-__all__ = ["Budget", "Call", "Decoded", "Global", "Node", "PersistentId", "children", "decode", "decode_next", "walk"]
+__all__ = [
+    "Budget",
+    "Call",
+    "Decoded",
+    "Global",
+    "Node",
+    "PersistentId",
+    "children",
+    "decode",
+    "decode_next",
+    "encode",
+    "walk",
+]

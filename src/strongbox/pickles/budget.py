@@ -11,11 +11,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 __all__ = ["Budget"]
 
 TUPLE_KEYS = 4096
-"""Keys that are tuples, in all pickles of one archive.
-
-Hashes of tuples of numbers are not randomised, so a file can make them all collide, and a dictionary
-of n colliding keys takes n² steps to fill. Real archives hold a handful.
-"""
+"""Keys that are tuples, in all pickles of one archive: :mod:`.keys` says why they are counted."""
 
 
 class Budget:

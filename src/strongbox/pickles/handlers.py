@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import FormatError, LimitError, RefusedError
-from .machine import NAME_LENGTH, PLAIN_KEYS, Machine
+from .keys import check_keys
+from .machine import Machine
+from .names import NAME_LENGTH
 from .nodes import Call, Node, PersistentId
 from .opcodes import REASONS, Opcode
 
@@ -118,8 +120,6 @@ def fixed_tuple(count: int) -> Handler:
 
 def mark(machine: Machine, position: int) -> int:
     """Cut the stack here."""
-    if len(machine.marks) >= machine.limits.depth:
-        raise LimitError(f"Expected at most {machine.limits.depth} open MARKs, found more.")
     machine.marks.append(machine.stack)
     machine.stack = []
     return position
@@ -135,7 +135,7 @@ def make_tuple(machine: Machine, position: int) -> int:
 def make_frozenset(machine: Machine, position: int) -> int:
     """Replace everything since the MARK by a frozen set of it."""
     items = machine.pop_mark()
-    _check_keys(machine, items)
+    check_keys(items, machine.budget)
     machine.stack.append(frozenset(items))
     return position
 
@@ -174,7 +174,7 @@ def add_many(machine: Machine, position: int) -> int:
     target = machine.stack[-1]
     if type(target) is not set:
         raise RefusedError(f"Expected a set to add to, found a {type(target).__name__}.")
-    _check_keys(machine, items)
+    check_keys(items, machine.budget)
     target.update(items)
     return position
 
@@ -195,7 +195,7 @@ def _update(machine: Machine, target: Node, items: list[Node]) -> None:
     keys, values = items[::2], items[1::2]
     if len(keys) != len(values):
         raise FormatError("Expected a value for every key, found none for the last.")
-    _check_keys(machine, keys)
+    check_keys(keys, machine.budget)
     kind = type(target)
     if kind is dict:
         target.update(zip(keys, values, strict=True))
@@ -205,12 +205,6 @@ def _update(machine: Machine, target: Node, items: list[Node]) -> None:
         raise RefusedError("Expected items to be set before the state, found it after.")
     else:
         target.items.extend(zip(keys, values, strict=True))
-
-
-def _check_keys(machine: Machine, keys: list[Node]) -> None:
-    for key in keys:
-        if type(key) not in PLAIN_KEYS:
-            machine.check_key(key)
 
 
 # ---- memo and stack

@@ -5,27 +5,15 @@ The stack is cut at every MARK: what was pushed before it is out of reach until 
 
 from __future__ import annotations
 
-import re
-
-from ..errors import FormatError, LimitError, RefusedError, StrongboxError
+from ..errors import FormatError, LimitError, StrongboxError
 from ..limits import Limits
 from .budget import Budget
-from .nodes import Call, Global, Node, PersistentId
+from .names import check_name
+from .nodes import Call, Global, Node
 
-__all__ = ["PLAIN_KEYS", "STAND_INS", "Machine"]
+__all__ = ["Machine"]
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-NAME_LENGTH = 256
-"""Characters of a module or of a name; the longest in real archives has 53."""
-
-KEY_BITS = 60
-KEY_ITEMS = 64
 KEYWORDS = 64
-
-STAND_INS: frozenset[type] = frozenset({Global, Call, PersistentId})
-PLAIN_KEYS: frozenset[type] = frozenset({type(None), bool, float, str, bytes}) | STAND_INS
-"""Types that may be a key as they are; integers and tuples are looked at."""
 
 
 class Machine:
@@ -109,7 +97,7 @@ class Machine:
             raise FormatError("Expected a name as two strings, found other values.")
         known = self.named.get((module, name))
         if known is None:
-            _check_name(module, name)
+            check_name(module, name)
             known = self.named[module, name] = Global(module, name)
         self.stack.append(known)
 
@@ -123,51 +111,6 @@ class Machine:
             raise FormatError(f"Expected a tuple of arguments, found a value of type {type(arguments).__name__}.")
         copied = _check_keywords(keywords) if keywords is not None else None
         self.stack.append(Call(function, arguments, keywords=copied, kind=kind))
-
-    def check_key(self, key: Node) -> None:
-        """Refuse what may not be a key of a dictionary or an element of a set."""
-        if type(key) is tuple:
-            self.budget.count_tuple_key()
-            if _count_items(key, levels=2) > KEY_ITEMS:
-                raise LimitError(f"Expected a tuple of at most {KEY_ITEMS} values as a key, found a longer one.")
-        else:
-            _check_scalar_key(key)
-
-
-def _count_items(key: tuple[Node, ...], *, levels: int) -> int:
-    """How many values a tuple holds, in tuples inside it too; stops early where there are too many."""
-    count = len(key)
-    for item in key[: KEY_ITEMS + 1]:
-        if type(item) is not tuple:
-            _check_scalar_key(item)
-        elif levels == 1:
-            raise RefusedError("Expected a key that is a scalar or a shallow tuple, found tuples nested deeper.")
-        else:
-            count += _count_items(item, levels=levels - 1)
-    return count
-
-
-def _check_scalar_key(key: Node) -> None:
-    kind = type(key)
-    if kind in PLAIN_KEYS:
-        return
-    if kind is not int:
-        raise RefusedError(f"Expected a key that is a scalar or a shallow tuple, found a {kind.__name__}.")
-    # Python hashes integers modulo 2**61 - 1: below that no two of them collide on purpose.
-    if key.bit_length() > KEY_BITS:
-        raise RefusedError(f"Expected an integer key of at most {KEY_BITS} bits, found a larger one.")
-
-
-def _check_name(module: str, name: str) -> None:
-    if len(module) > NAME_LENGTH or len(name) > NAME_LENGTH:
-        raise LimitError(f"Expected names of at most {NAME_LENGTH} characters, found a longer one.")
-    if not MODULE.fullmatch(module):
-        raise RefusedError(f"Expected the name of a module in plain ASCII, found {module!a}.")
-    if not NAME.fullmatch(name):
-        raise RefusedError(
-            f"Expected a name in plain ASCII without dots inside module {module}, found {name!a}.",
-            hint="Only classes and functions at the top of a module can be named in an archive.",
-        )
 
 
 def _check_keywords(keywords: Node) -> dict[str, Node]:
