@@ -1,0 +1,171 @@
+"""What the command line takes, and what it says of itself; nothing is done here.
+
+:func:`build_parser` is also what the command reference of the documentation is made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from .. import _version
+
+__all__ = ["COMMANDS", "build_parser", "nearest"]
+
+PROGRAM = "strongbox"
+EXIT_CODES = "exit status: 0 done, 2 not readable or not understood (130 interrupted)"
+
+DESCRIPTION = """\
+Look into, check and unpack agents of Stable-Baselines3. No code from a file is
+ever executed, and neither torch nor Stable-Baselines3 is needed."""
+
+EPILOG = """\
+examples:
+  strongbox inspect ppo.zip
+  strongbox check downloads/
+  strongbox extract ppo.zip --to ppo/
+
+strongbox COMMAND --help tells more of each command."""
+
+INSPECT = """\
+Show an agent on one page: algorithm, versions, spaces, schedules,
+hyperparameters, training, networks layer by layer, optimizers, size by member,
+what is not understood, and what is missing to continue training exactly.
+
+Of a part that cannot be read the page says why, and the exit status is 2."""
+
+INSPECT_EPILOG = """\
+examples:
+  strongbox inspect ppo.zip
+  strongbox inspect agents/*.zip --json | jq .algorithm
+  strongbox inspect ppo.zip --data observation_space
+  strongbox inspect ppo.zip --data policy_kwargs --json
+
+--json prints one object for each file, each on a line of its own (JSON Lines).
+NaN and infinities stand as the texts "NaN", "Infinity" and "-Infinity".
+
+exit status: 0 shown, 2 not readable in whole or in part"""
+
+CHECK = """\
+Check archives without trusting them: structure, checksums, digests, every
+pickle's opcodes, every tensor's bounds; and say what an ordinary loader would
+have called. Of a folder, every *.zip in it and below it is checked, in order;
+files whose names begin with a dot are left out."""
+
+CHECK_EPILOG = """\
+examples:
+  strongbox check ppo.zip
+  strongbox check downloads/ --quiet
+  strongbox check downloads/ --json | jq -r 'select(.exit_code > 0) | .path'
+
+--json prints one object for each file, each on a line of its own (JSON Lines).
+
+exit status, the highest of all files: 0 clean, 1 findings, 2 unreadable"""
+
+EXTRACT = """\
+Unpack an archive into plain files: data as JSON, every tensor as .npy,
+normalization statistics as JSON, and index.json, which says what is where.
+The folder appears at once when everything is written; nothing outside of it is
+touched, whatever names the archive holds."""
+
+EXTRACT_EPILOG = """\
+examples:
+  strongbox extract ppo.zip --to ppo/
+  python -c "import numpy; print(numpy.load('ppo/parameters/policy/action_net.weight.npy'))"
+
+files:
+  index.json                          what the archive holds, and which file has it
+  data.json                           the agent's class parameters, in portable form
+  parameters/STATE_DICT/TENSOR.npy    networks and optimizers; tree.json beside them has all that is no tensor
+  variables/TENSOR.npy                other tensors of the agent
+  normalization.json, system_info.txt where the archive has them
+  data/NAME.pickle                    pickles as they are in the file, with --raw: loading one may run code
+
+exit status: 0 extracted, 2 not readable or not written"""
+
+COMPLETION_EPILOG = """\
+examples:
+  source <(strongbox completion bash)
+  strongbox completion zsh > ~/.zfunc/_strongbox
+  strongbox completion fish > ~/.config/fish/completions/strongbox.fish"""
+
+COMMANDS = {
+    "inspect": "show an agent on one page",
+    "check": "check archives for damage and danger",
+    "extract": "unpack an archive into JSON and .npy files",
+    "completion": "print a script that completes this command in a shell",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all errors of this program."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **keywords)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments and where to read on; exit status 2."""
+        self.exit(2, f"{PROGRAM}: {ascii(message)[1:-1]}. See: {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; ``arguments.command`` names the command."""
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=f"{EPILOG}\n\n{EXIT_CODES}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _add_inspect(commands)
+    _add_check(commands)
+    _add_extract(commands)
+    _add_completion(commands)
+    return parser
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """A question that names what was probably meant, or an empty string where nothing is close."""
+    close = difflib.get_close_matches(name[:100], names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def _add(commands: Any, name: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=COMMANDS[name], description=description, epilog=epilog
+    )
+    return parser
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = _add(commands, "inspect", INSPECT, INSPECT_EPILOG)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("--json", action="store_true", help="print the same as data")
+    parser.add_argument("--data", metavar="NAME", help="print only this value of data, in full")
+    parser.add_argument("--width", type=_width, metavar="N", help="columns of the page (default: the terminal's)")
+
+
+def _add_check(commands: Any) -> None:
+    parser = _add(commands, "check", CHECK, CHECK_EPILOG)
+    parser.add_argument("paths", nargs="+", metavar="FILE|FOLDER", help="an archive, or a folder of archives")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
+    parser.add_argument("--quiet", action="store_true", help="print only files that are not clean, and no summary")
+    parser.add_argument("--verbose", action="store_true", help="also name the harmless calls of an ordinary loader")
+
+
+def _add_extract(commands: Any) -> None:
+    parser = _add(commands, "extract", EXTRACT, EXTRACT_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="where to; must not exist, or be empty")
+    parser.add_argument("--force", action="store_true", help="replace what an earlier extraction wrote into FOLDER")
+    parser.add_argument("--raw", action="store_true", help="also write the pickles of data, as they are")
+
+
+def _add_completion(commands: Any) -> None:
+    parser = _add(commands, "completion", f"Print {COMMANDS['completion'][6:]}.", COMPLETION_EPILOG)
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
+
+
+def _width(text: str) -> int:
+    width = int(text) if text.isdecimal() and len(text) < 6 else 0
+    if width < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of columns, found {text!r}")
+    return width
