@@ -35,7 +35,7 @@ format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 docs: .venv-docs/.requirements-installed ## Build the documentation's site into site/, warnings being errors
-	.venv-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 	@echo "The site is in site/index.html"
 
 bench: $(READY) ## Measure beside Stable-Baselines3 and torch.save, in one run

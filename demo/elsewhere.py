@@ -53,8 +53,8 @@ def fail_to_save(file: Path) -> None:
     for who, target in (("Strongbox", file), ("SB3", other)):
         try:
             strongbox.save(model, target) if who == "Strongbox" else model.save(target)
-        except OSError as error:
-            print(f"{who + ' says:':16} {error.strerror}")
+        except (OSError, strongbox.StrongboxError) as error:
+            print(f"{who + ' says:':16} {error}")
         state = "the old file, byte for byte" if target.read_bytes() == unchanged else "destroyed"
         print(f"{'what is left:':16} {state} ({target.stat().st_size:,} bytes)")
 
