@@ -49,6 +49,9 @@ REFUSED_FLAGS = (
 KNOWN_FLAGS = 0x0806 | FLAG_DESCRIPTOR
 """Deflate's two level bits, the data descriptor, and names in UTF-8."""
 
+NEWEST_VERSION = 63
+"""6.3, the newest version of the zip format that there is."""
+
 METHODS = {
     1: "Shrink",
     6: "Implode",
@@ -132,6 +135,9 @@ def check_kind(record: CentralRecord, name: str, position: int) -> None:
             raise UnsupportedError(f"member {shown} is {meaning}.", offset=position, hint=REPACK_HINT)
     if record.flags & ~KNOWN_FLAGS:
         raise UnsupportedError(f"member {shown} has unknown flags 0x{record.flags:04x}.", offset=position)
+    if record.version & 0xFF > NEWEST_VERSION:
+        needed = f"{(record.version & 0xFF) // 10}.{(record.version & 0xFF) % 10}"
+        raise UnsupportedError(f"member {shown} needs version {needed} of the zip format.", offset=position)
     if record.method not in (STORED, DEFLATED):
         method = METHODS.get(record.method, f"method {record.method}")
         raise UnsupportedError(f"member {shown} is compressed by {method}.", offset=position, hint=REPACK_HINT)

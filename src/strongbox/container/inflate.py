@@ -23,12 +23,16 @@ def inflate(stored: memoryview, size: int) -> Iterator[bytes]:
     given = 0
     for position in range(0, len(stored), PIECE):
         pending: bytes | memoryview = stored[position : position + PIECE]
-        while pending and not machine.eof:
-            piece = next_piece(machine, pending, size - given)
+        full = True
+        # A piece that is full may have left more behind inside the machine, even where all input is taken.
+        while not machine.eof and (pending or full):
+            limit = min(PIECE, size - given + 1)
+            piece = next_piece(machine, pending, limit)
             given += len(piece)
             if given > size:
                 raise FormatError(f"expected {size} bytes when inflated, found more.")
             yield piece
+            full = len(piece) == limit
             pending = machine.unconsumed_tail
         if machine.eof and (machine.unused_data or position + PIECE < len(stored)):
             raise FormatError("expected the deflated stream to fill its member, found bytes after its end.")
@@ -38,9 +42,9 @@ def inflate(stored: memoryview, size: int) -> Iterator[bytes]:
         raise FormatError(f"expected {size} bytes when inflated, found {given}.")
 
 
-def next_piece(machine: zlib._Decompress, pending: bytes | memoryview, missing: int) -> bytes:
-    """Inflate at most one piece; one byte more than is missing shows a stream that is too long."""
+def next_piece(machine: zlib._Decompress, pending: bytes | memoryview, limit: int) -> bytes:
+    """Inflate at most ``limit`` bytes; the limit is one more than is missing, to notice what is too long."""
     try:
-        return machine.decompress(pending, min(PIECE, missing + 1))
+        return machine.decompress(pending, limit)
     except zlib.error as error:
         raise FormatError(f"expected a deflated stream, found none: {error}.") from error
