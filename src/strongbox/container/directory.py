@@ -7,14 +7,15 @@ are read in one pass, before the first byte of content is given out.
 
 Content is given out in two ways. :meth:`Directory.read` gives bytes whose length and CRC-32 were
 checked; :meth:`Directory.span` gives stored bytes as they are, without looking at them, for callers
-that check each part when they come to it. Neither copies what is stored.
+that check each part when they come to it. Neither copies what is stored, and what was given out
+stays valid for as long as someone holds it, as the directory itself does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..errors import FormatError, LimitError, StrongboxError, UnsupportedError, locate
+from ..errors import FormatError, LimitError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .checksum import CHUNK, checksum
 from .ending import find_central_directory
@@ -77,10 +78,7 @@ class Directory(Mapping[str, Member]):
         return memoryview(content).toreadonly()
 
     def _stored(self, member: Member) -> memoryview:
-        try:
-            return self._view[member.start : member.start + member.stored_size]
-        except ValueError as error:
-            raise StrongboxError("the archive was closed.", hint="Read before closing, or open it again.") from error
+        return self._view[member.start : member.start + member.stored_size]
 
     def _find(self, name: str) -> Member:
         try:

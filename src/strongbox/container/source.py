@@ -137,6 +137,10 @@ def open_file_object(file: Any) -> Source:
         return Source(read_wholly(file, path), path=path)
     except OSError as error:
         raise FormatError(f"the file cannot be read: {error.strerror or error}.", path=path) from error
+    except ValueError as error:
+        if isinstance(error, StrongboxError):
+            raise
+        raise FormatError(f"the file cannot be read: {error}.", path=path) from error
 
 
 def map_file(descriptor: int, path: str | None) -> Source:
