@@ -54,12 +54,45 @@ def measure(roots: Iterable[Node], limits: Limits) -> tuple[int, bool]:
     FormatError where it has a cycle that does not go through what is done to a call after making it.
     """
     roots = list(roots)
+    total = _expand(roots, limits)
+    if total is not None:
+        return total, False
     survey = _Survey(limits)
-    for root in roots:
-        survey.visit(root)
+    total = sum(survey.visit(root) for root in roots)
+    _check_nodes(total, limits)
     if survey.cyclic:
         _check_cycles(roots)
-    return survey.total, survey.cyclic
+    return total, survey.cyclic
+
+
+def _expand(roots: list[Node], limits: Limits) -> int | None:
+    """Count level by level, shared parts as often as they occur; None where it does not come to an end.
+
+    This is the fast way for nearly every graph. One that is too deep, too large or has cycles is left
+    to the survey, which tells these apart.
+    """
+    total = len(roots)
+    level = [root for root in roots if type(root) not in LEAVES]
+    for _ in range(limits.depth):
+        if not level:
+            return total
+        following: list[Node] = []
+        for node in level:
+            parts = children(node)
+            total += len(parts)
+            if total > limits.nodes:
+                return None
+            following += [part for part in parts if type(part) not in LEAVES]
+        level = following
+    return None if level else total
+
+
+def _check_nodes(number: int, limits: Limits) -> None:
+    if number > limits.nodes:
+        raise LimitError(
+            f"Expected a pickle of at most {limits.nodes} values, found more once shared parts are expanded.",
+            hint="Where the file is trusted, raise Limits.nodes.",
+        )
 
 
 class _Survey:
@@ -69,62 +102,46 @@ class _Survey:
         self.limits = limits
         self.finished: dict[int, tuple[int, int]] = {}
         self.references = 0
-        self.total = 0
         self.cyclic = False
 
-    def visit(self, root: Node) -> None:
-        """Add one root, and what can be reached from it, to the total."""
-        if type(root) in LEAVES or id(root) in self.finished:
-            self.total += self.finished.get(id(root), (1, 0))[0]
-            return
-        path = [self._enter(root)]
-        opened = {id(root)}
+    def visit(self, root: Node) -> int:
+        """The size of one root, with all that can be reached from it."""
+        top = _Frame(0, [root] if type(root) not in LEAVES else [], 0)
+        path, opened, finished = [top], {0}, self.finished
         while path:
             frame = path[-1]
             if not frame.branches:
                 path.pop()
                 opened.discard(frame.key)
-                self._finish(frame, path)
+                if path:
+                    self._finish(frame, len(path))
+                    path[-1].add(frame.nodes, frame.height)
                 continue
             branch = frame.branches.pop()
             key = id(branch)
-            if key in opened:
+            known = finished.get(key)
+            if known is not None:
+                frame.add(*known)
+            elif key in opened:
                 self.cyclic = True
-            elif key in self.finished:
-                self._add(frame, *self.finished[key], len(path))
             else:
-                self._check_depth(len(path) + 1)
-                path.append(self._enter(branch))
+                path.append(self._enter(key, branch))
                 opened.add(key)
+                self._check_depth(len(path) - 1)
+        return top.nodes or 1
 
-    def _enter(self, node: Node) -> _Frame:
+    def _enter(self, key: int, node: Node) -> _Frame:
         parts = children(node)
         self.references += len(parts)
         # Each reference is at least one node of the expanded graph.
-        self._check_nodes(self.references)
+        _check_nodes(self.references, self.limits)
         branches = [part for part in parts if type(part) not in LEAVES]
-        return _Frame(id(node), branches, 1 + len(parts) - len(branches))
+        return _Frame(key, branches, 1 + len(parts) - len(branches))
 
-    def _finish(self, frame: _Frame, path: list[_Frame]) -> None:
+    def _finish(self, frame: _Frame, depth: int) -> None:
+        _check_nodes(frame.nodes, self.limits)
+        self._check_depth(depth + frame.height - 1)
         self.finished[frame.key] = (frame.nodes, frame.height)
-        if path:
-            self._add(path[-1], frame.nodes, frame.height, len(path))
-        else:
-            self.total += frame.nodes
-            self._check_nodes(self.total)
-
-    def _add(self, frame: _Frame, nodes: int, height: int, depth: int) -> None:
-        frame.nodes += nodes
-        frame.height = max(frame.height, height + 1)
-        self._check_nodes(frame.nodes)
-        self._check_depth(depth + height)
-
-    def _check_nodes(self, number: int) -> None:
-        if number > self.limits.nodes:
-            raise LimitError(
-                f"Expected a pickle of at most {self.limits.nodes} values, found more once shared parts are expanded.",
-                hint="Where the file is trusted, raise Limits.nodes.",
-            )
 
     def _check_depth(self, depth: int) -> None:
         if depth > self.limits.depth:
@@ -144,6 +161,12 @@ class _Frame:
         self.branches = branches
         self.nodes = nodes
         self.height = 1
+
+    def add(self, nodes: int, height: int) -> None:
+        """Take the size and height of one of its parts into account."""
+        self.nodes += nodes
+        if height >= self.height:
+            self.height = height + 1
 
 
 def _check_cycles(roots: list[Node]) -> None:

@@ -10,45 +10,47 @@ from collections.abc import Callable
 from typing import Any
 
 from .graph import LEAVES, children
-from .nodes import Call, Global, Node, PersistentId
+from .nodes import Global, Node
 
-__all__ = ["count_references", "share_key"]
+__all__ = ["NEVER", "find_shared", "share_key"]
 
-SHORTEST = 4
-"""Texts and bytes of fewer characters are written out each time."""
+SIZED: dict[type, int] = {str: 1, bytes: 1, tuple: 1}
+"""Shorter ones than this are written out each time."""
 
-KEYS: dict[type, Callable[[Any], Any]] = {
-    **dict.fromkeys((list, dict, set, frozenset, bytearray, Call, PersistentId), id),
-    tuple: lambda node: id(node) if node else None,
-    str: lambda node: node if len(node) >= SHORTEST else None,
-    bytes: lambda node: (bytes, node) if len(node) >= SHORTEST else None,
-    Global: lambda node: (node.module, node.name),
-}
+NEVER: frozenset[type] = frozenset({type(None), bool, int, float})
+"""Types that are always written out."""
 
 
 def share_key(node: Node) -> Any:
-    """What a node is recognised by when it comes again: an int for its identity; None where it never is."""
-    find_key = KEYS.get(type(node))
-    return None if find_key is None else find_key(node)
+    """What a node is recognised by when it comes again; for a container or call, an int."""
+    kind = type(node)
+    if kind is str:
+        return node
+    if kind is bytes:
+        return bytes, node
+    return (node.module, node.name) if kind is Global else id(node)
 
 
-def count_references(roots: list[Node], written_with: Callable[[Node, bool], tuple[Node, ...]]) -> dict[Any, int]:
-    """How often every node is referred to, by its key.
+def find_shared(roots: list[Node], written_with: Callable[[Node, bool], tuple[Node, ...]]) -> set[Any]:
+    """The keys of all nodes that are referred to more than once and worth sharing.
 
-    ``written_with(node, first)`` gives the nodes that have to be written, besides its parts, to write
-    a node for the first time, or again: the texts of a name.
+    ``written_with(node, first)`` gives what has to be written, besides its parts, to write a name or
+    bytes for the first time, or again.
     """
-    counts: dict[Any, int] = {}
+    once: set[Any] = set()
+    shared: set[Any] = set()
     waiting: list[Node] = [roots]
-    seen: set[int] = set()
     while waiting:
         parts = list(children(waiting.pop()))
         for part in parts:
+            kind = type(part)
+            if kind in NEVER or (kind in SIZED and len(part) < SIZED[kind]):
+                continue
             key = share_key(part)
-            if key is not None:
-                counts[key] = counts.get(key, 0) + 1
-                parts.extend(written_with(part, counts[key] == 1))
-            if type(part) not in LEAVES and id(part) not in seen:
-                seen.add(id(part))
+            first = key not in once
+            (once if first else shared).add(key)
+            if kind is Global or kind is bytes:
+                parts.extend(written_with(part, first))
+            elif first and kind not in LEAVES:
                 waiting.append(part)
-    return counts
+    return shared

@@ -76,7 +76,7 @@ class TorchWriter(Writer):
         raise _unsupported(f"a {type(node).__name__}")
 
     def _emit_text(self, text: str) -> None:
-        self.emit_measured(text.encode("utf-8", "surrogatepass"), (Opcode.BINUNICODE, "<I"))
+        self.emit_measured(text.encode("utf-8", "surrogatepass"), ((Opcode.BINUNICODE, 4),))
 
 
 TorchWriter.methods = {

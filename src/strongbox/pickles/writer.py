@@ -1,8 +1,8 @@
-"""How each kind of node is written in protocol 4, iteratively and canonically.
+"""How each kind of node is written in protocol 4.
 
-The writer keeps a list of tasks in place of recursion, so the depth of a graph is no danger to it.
-A task is a method and its argument; a method that needs parts written first leaves them and its own
-ending to be done later. The rules that it keeps are told in :mod:`.encoding`.
+One method writes one kind; :meth:`Writer.write` finds it, or refers to what has been written before.
+Methods call one another as deep as the graph is, and no deeper than ``LEVELS``. The rules that they
+keep are told in :mod:`.encoding`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,30 @@ from typing import Any, ClassVar, TypeAlias
 from ..errors import LimitError, UnsupportedError
 from ..limits import Limits
 from .budget import Budget
-from .graph import children
+from .graph import LEAVES, children
 from .keys import check_keys, key_order
 from .names import check_name
 from .nodes import Call, Decoded, Global, Node, PersistentId
 from .opcodes import Opcode
-from .sharing import count_references, share_key
+from .sharing import NEVER, find_shared, share_key
 
 __all__ = ["Method", "Writer"]
 
-Task: TypeAlias = tuple[Callable[[Any], None], Any]
-Method: TypeAlias = Callable[[Any, Any], None]
+LEVELS = 160
+"""How deep containers and calls are written inside one another, popped calls included: far above what
+Limits.depth allows in a graph, and well below what Python's own stack bears."""
 
-TUPLES = {1: Opcode.TUPLE1, 2: Opcode.TUPLE2, 3: Opcode.TUPLE3}
-"""Opcodes for tuples that need no MARK."""
+Method: TypeAlias = Callable[[Any, Any], None]
+Widths: TypeAlias = tuple[tuple[Opcode, int], ...]
+"""Opcodes for content of any length, each with the bytes that its length takes."""
+
+TEXTS: Widths = ((Opcode.SHORT_BINUNICODE, 1), (Opcode.BINUNICODE, 4), (Opcode.BINUNICODE8, 8))
+BYTES: Widths = ((Opcode.SHORT_BINBYTES, 1), (Opcode.BINBYTES, 4), (Opcode.BINBYTES8, 8))
+BYTEARRAYS: Widths = ((Opcode.BYTEARRAY8, 8),)
+LONGS: Widths = ((Opcode.LONG1, 1), (Opcode.LONG4, 4))
+
+TUPLES = (Opcode.EMPTY_TUPLE, Opcode.TUPLE1, Opcode.TUPLE2, Opcode.TUPLE3)
+"""Opcodes for tuples that need no MARK, by length."""
 
 
 class Writer:
@@ -42,47 +52,56 @@ class Writer:
         self.budget = Budget(limits)
         self.output = bytearray()
         self.memo: dict[Any, int] = {}
-        self.counts: dict[Any, int] = {}
+        self.shared: set[Any] = set()
+        self.level = 0
         self.statements: dict[int, list[Call]] = {}
         self.stated: set[int] = set()
-        self.tasks: list[Task] = []
 
     def write_all(self, decoded: Decoded) -> bytes:
         """The whole pickle."""
         loose = self._sort_statements(decoded.popped)
-        self.counts = count_references([decoded.root, *decoded.popped], self.written_with)
-        self._run([(self._write_statement, call) for call in loose])
-        self._run([(self.write, decoded.root)])
+        self.shared = find_shared([decoded.root, *decoded.popped], self.written_with)
+        self._write_statements(loose)
+        self.write(decoded.root)
         # A popped call on something that stands nowhere else was not met on the way.
-        self._run([(self._write_statement, call) for call in decoded.popped])
+        self._write_statements(decoded.popped)
         self.emit(Opcode.STOP)
         return bytes([Opcode.PROTO, self.protocol]) + self.output
 
     def write(self, node: Node) -> None:
         """Write any node: in full, or by reference where it has been written before."""
-        method = self.methods.get(type(node))
+        if self._recall(node):
+            return
+        kind = type(node)
+        method = self.methods.get(kind)
         if method is None:
-            kind = type(node)
             raise UnsupportedError(f"Expected a node to write, found a {kind.__module__}.{kind.__qualname__}.")
-        if not self._recall(node):
+        if kind in LEAVES:
             method(self, node)
+            return
+        self.level += 1
+        if self.level > LEVELS:
+            raise LimitError(f"Expected values and functions nested at most {LEVELS} deep, found more.")
+        method(self, node)
+        self.level -= 1
 
     def written_with(self, node: Node, first: bool) -> tuple[Node, ...]:
-        """What must be written to write a node, besides its parts, for the first time or again."""
+        """What must be written to write a name or bytes, for the first time or again."""
         return (node.module, node.name) if type(node) is Global and first else ()
 
-    # ---- output and tasks
+    # ---- output
 
     def emit(self, opcode: Opcode, arguments: bytes = b"") -> None:
         """Write one opcode."""
         self.output.append(opcode)
-        self.output += arguments
+        if arguments:
+            self.output += arguments
 
-    def emit_measured(self, content: bytes | bytearray, *choices: tuple[Opcode, str]) -> None:
+    def emit_measured(self, content: bytes | bytearray, choices: Widths) -> None:
         """Write bytes after their length, with the first opcode whose length is wide enough."""
-        for opcode, layout in choices:
-            if len(content) < 1 << 8 * struct.calcsize(layout):
-                self.emit(opcode, struct.pack(layout, len(content)))
+        for opcode, width in choices:
+            if len(content) < 1 << 8 * width:
+                self.emit(opcode, len(content).to_bytes(width, "little"))
                 self.output += content
                 return
         raise UnsupportedError(f"Expected a value that fits its opcode, found one of {len(content)} bytes.")
@@ -90,19 +109,9 @@ class Writer:
     def emit_index(self, index: int, short: Opcode, long: Opcode) -> None:
         """Write an opcode about the memo with its number."""
         if index < 256:
-            self.emit(short, struct.pack("<B", index))
+            self.output += bytes((short, index))
         else:
             self.emit(long, struct.pack("<I", index))
-
-    def later(self, *tasks: Task) -> None:
-        """Leave these tasks to be done, in order, before all others that wait."""
-        self.tasks.extend(reversed(tasks))
-
-    def _run(self, tasks: list[Task]) -> None:
-        self.later(*tasks)
-        while self.tasks:
-            method, argument = self.tasks.pop()
-            method(argument)
 
     # ---- memo
 
@@ -115,13 +124,16 @@ class Writer:
         index = self.memo.get(share_key(node))
         if index is None:
             return False
-        self.emit_index(index, Opcode.BINGET, Opcode.LONG_BINGET)
+        self._refer(index)
         return True
+
+    def _refer(self, index: int) -> None:
+        self.emit_index(index, Opcode.BINGET, Opcode.LONG_BINGET)
 
     def remember(self, node: Node) -> None:
         """Memoise the node on top of the stack, where it will be referred to again."""
         key = share_key(node)
-        if key is None or not (self.counts.get(key, 0) > 1 or (self.share_all and type(key) is int)):
+        if key not in self.shared and not (self.share_all and type(key) is int):
             return
         index = self.memo[key] = len(self.memo)
         if index >= self.limits.pickle_memo:
@@ -140,12 +152,12 @@ class Writer:
 
     def write_float(self, node: float) -> None:
         """Write a float, all its bits."""
-        self.emit(Opcode.BINFLOAT, struct.pack(">d", node))
+        self.output += struct.pack(">Bd", Opcode.BINFLOAT, node)
 
     def write_int(self, node: int) -> None:
         """Write a whole number in the shortest way."""
         if 0 <= node < 1 << 8:
-            self.emit(Opcode.BININT1, struct.pack("<B", node))
+            self.output += bytes((Opcode.BININT1, node))
         elif 0 <= node < 1 << 16:
             self.emit(Opcode.BININT2, struct.pack("<H", node))
         elif -(1 << 31) <= node < 1 << 31:
@@ -159,27 +171,22 @@ class Writer:
         if node.bit_length() > 8 * limit:
             raise LimitError(f"Expected an integer of at most {limit} bytes, found one of {node.bit_length()} bits.")
         size = (node if node >= 0 else ~node).bit_length() // 8 + 1
-        self.emit_measured(node.to_bytes(size, "little", signed=True), (Opcode.LONG1, "<B"), (Opcode.LONG4, "<i"))
+        self.emit_measured(node.to_bytes(size, "little", signed=True), LONGS)
 
     def write_text(self, node: str) -> None:
         """Write text, lone surrogates included."""
-        self.emit_measured(
-            node.encode("utf-8", "surrogatepass"),
-            (Opcode.SHORT_BINUNICODE, "<B"),
-            (Opcode.BINUNICODE, "<I"),
-            (Opcode.BINUNICODE8, "<Q"),
-        )
+        self.emit_measured(node.encode("utf-8", "surrogatepass"), TEXTS)
         self.remember(node)
 
     def write_bytes(self, node: bytes) -> None:
         """Write bytes."""
-        self.emit_measured(node, (Opcode.SHORT_BINBYTES, "<B"), (Opcode.BINBYTES, "<I"), (Opcode.BINBYTES8, "<Q"))
+        self.emit_measured(node, BYTES)
         self.remember(node)
 
     def write_bytearray(self, node: bytearray) -> None:
         """Write bytes that can be changed; protocol 5 is the first that has them."""
         self.protocol = 5
-        self.emit_measured(node, (Opcode.BYTEARRAY8, "<Q"))
+        self.emit_measured(node, BYTEARRAYS)
         self.remember(node)
 
     # ---- containers
@@ -208,49 +215,50 @@ class Writer:
         """Write a frozen set, in canonical order."""
         check_keys(node, self.budget)
         self.emit(Opcode.MARK)
-        self.later(*self._each(sorted(node, key=key_order)), (self._end_frozenset, node))
-
-    def write_tuple(self, node: tuple[Node, ...]) -> None:
-        """Write a tuple, and memoise it where it is shared."""
-        self._start_tuple(node)
-        self.later(*self._each(node), (self._end_tuple, node))
-
-    def write_fresh_tuple(self, node: tuple[Node, ...]) -> None:
-        """Write the arguments of a call: a tuple that nothing else refers to."""
-        self._start_tuple(node)
-        self.later(*self._each(node), (self._emit_tuple, node))
-
-    def fill(self, parts: Collection[Node], many: Opcode, *, single: Opcode | None = None, width: int = 1) -> None:
-        """Put parts into the container on top of the stack, ``width`` of them being one item."""
-        if single is not None and len(parts) == width:
-            self.later(*self._each(parts), (self.emit, single))
-        elif parts:
-            self.emit(Opcode.MARK)
-            self.later(*self._each(parts), (self.emit, many))
-
-    def _each(self, parts: Iterable[Node]) -> list[Task]:
-        return [(self.write, part) for part in parts]
-
-    def _start_tuple(self, node: tuple[Node, ...]) -> None:
-        if len(node) > len(TUPLES):
-            self.emit(Opcode.MARK)
-
-    def _emit_tuple(self, node: tuple[Node, ...]) -> None:
-        self.emit(TUPLES.get(len(node), Opcode.TUPLE) if node else Opcode.EMPTY_TUPLE)
-
-    def _end_tuple(self, node: tuple[Node, ...]) -> None:
-        if not self._replaced(node, len(node) if len(node) in TUPLES else None):
-            self._emit_tuple(node)
-            self.remember(node)
-
-    def _end_frozenset(self, node: frozenset[Node]) -> None:
+        self._write_each(sorted(node, key=key_order))
         if not self._replaced(node, None):
             self.emit(Opcode.FROZENSET)
             self.remember(node)
 
+    def write_tuple(self, node: tuple[Node, ...]) -> None:
+        """Write a tuple, and memoise it where it is shared."""
+        close = self._write_items(node)
+        if not self._replaced(node, len(node) if len(node) < len(TUPLES) else None):
+            self.emit(close)
+            if node:
+                self.remember(node)
+
+    def fill(self, parts: Collection[Node], many: Opcode, *, single: Opcode | None = None, width: int = 1) -> None:
+        """Put parts into the container on top of the stack, ``width`` of them being one item."""
+        if single is not None and len(parts) == width:
+            self._write_each(parts)
+            self.emit(single)
+        elif parts:
+            self.emit(Opcode.MARK)
+            self._write_each(parts)
+            self.emit(many)
+
+    def _write_items(self, node: tuple[Node, ...]) -> Opcode:
+        """Write what makes a tuple, and return the opcode that is missing."""
+        if len(node) >= len(TUPLES):
+            self.emit(Opcode.MARK)
+        self._write_each(node)
+        return TUPLES[len(node)] if len(node) < len(TUPLES) else Opcode.TUPLE
+
+    def _write_each(self, parts: Iterable[Node]) -> None:
+        methods, memo = self.methods, self.memo
+        for part in parts:
+            kind = type(part)
+            if kind in NEVER:
+                methods[kind](self, part)
+            elif kind is str and part in memo:
+                self._refer(memo[part])
+            else:
+                self.write(part)
+
     def _replaced(self, node: Node, count: int | None) -> bool:
         """Where the node was met, and written, among its own parts: refer to that, and drop these parts."""
-        if share_key(node) not in self.memo:
+        if not self.share_all or share_key(node) not in self.memo:
             return False
         self.drop(count)
         return self._recall(node)
@@ -274,9 +282,7 @@ class Writer:
 
     def write_persistent(self, node: PersistentId) -> None:
         """Write a reference to something outside of the pickle."""
-        self.later((self.write, node.value), (self._end_persistent, node))
-
-    def _end_persistent(self, node: PersistentId) -> None:
+        self.write(node.value)
         if not self._replaced(node, 1):
             self.emit(Opcode.BINPERSID)
             self.remember(node)
@@ -285,38 +291,36 @@ class Writer:
         """Write a call, what is done to its result, and the popped calls about it."""
         if type(node.function) not in (Global, Call) or type(node.arguments) is not tuple:
             raise UnsupportedError("Expected a call of a name with a tuple of arguments, found another call.")
-        if node.kind != "new" and (node.kind != "reduce" or node.keywords):
-            raise UnsupportedError(f"Expected a call that pickle can write, found one of kind {node.kind!r}.")
-        parts: list[Task] = [(self.write, node.function), (self.write_fresh_tuple, node.arguments)]
+        self.write(node.function)
+        self.emit(self._write_items(node.arguments))
         if node.keywords:
-            parts.append((self.write, node.keywords))
-        self.later(*parts, (self._end_call, node))
-
-    def _end_call(self, node: Call) -> None:
-        if self._replaced(node, 3 if node.keywords else 2):
-            return
-        self.emit_call(node)
-        self.remember(node)
-        self.later((self._append, node), (self._set_items, node), (self._build, node), (self._write_statements, node))
+            self.write(node.keywords)
+        if not self._replaced(node, 3 if node.keywords else 2):
+            self.emit_call(node)
+            self.remember(node)
+            self._complete(node)
 
     def emit_call(self, node: Call) -> None:
         """Write the opcode of a call whose function and arguments are on the stack."""
-        if node.kind == "reduce":
+        if node.kind == "new":
+            self.emit(Opcode.NEWOBJ_EX if node.keywords else Opcode.NEWOBJ)
+        elif node.kind == "reduce" and not node.keywords:
             self.emit(Opcode.REDUCE)
         else:
-            self.emit(Opcode.NEWOBJ_EX if node.keywords else Opcode.NEWOBJ)
+            raise UnsupportedError(f"Expected a call that pickle can write, found one of kind {node.kind!r}.")
 
-    def _append(self, node: Call) -> None:
-        self.fill(node.appended, Opcode.APPENDS, single=Opcode.APPEND)
-
-    def _set_items(self, node: Call) -> None:
-        check_keys((key for key, _ in node.items), self.budget)
-        parts = [part for pair in node.items for part in pair]
-        self.fill(parts, Opcode.SETITEMS, single=Opcode.SETITEM, width=2)
-
-    def _build(self, node: Call) -> None:
+    def _complete(self, node: Call) -> None:
+        """Write what is done to the result of a call that is on top of the stack."""
+        if node.appended:
+            self.fill(node.appended, Opcode.APPENDS, single=Opcode.APPEND)
+        if node.items:
+            check_keys([key for key, _ in node.items], self.budget)
+            self.fill([part for pair in node.items for part in pair], Opcode.SETITEMS, single=Opcode.SETITEM, width=2)
         if node.has_state:
-            self.later((self.write, node.state), (self.emit, Opcode.BUILD))
+            self.write(node.state)
+            self.emit(Opcode.BUILD)
+        if self.statements:
+            self._write_statements(self.statements.get(id(node), ()))
 
     # ---- popped calls
 
@@ -330,13 +334,12 @@ class Writer:
                 loose.append(call)
         return loose
 
-    def _write_statements(self, subject: Call) -> None:
-        self.later(*((self._write_statement, call) for call in self.statements.get(id(subject), ())))
-
-    def _write_statement(self, call: Call) -> None:
-        if id(call) not in self.stated:
-            self.stated.add(id(call))
-            self.later((self.write, call), (self.drop, 1))
+    def _write_statements(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            if id(call) not in self.stated:
+                self.stated.add(id(call))
+                self.write(call)
+                self.drop(1)
 
 
 Writer.methods = {
