@@ -1,0 +1,67 @@
+"""Typed, inert values for what an archive's data holds: arrays, spaces, schedules, noise, names.
+
+No value holds or can run anything of the file that it came from; a part that is not understood is
+:class:`Opaque`. Values compare by content, and :func:`same` compares whole trees of them.
+"""
+
+from .equality import same
+from .generators import RandomGenerator, SeedSequence
+from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedNoise
+from .opaque import Opaque, find_opaque
+from .portable import from_portable, to_portable
+from .recipes import to_value
+from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
+from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
+from .spaces import (
+    Box,
+    Dict,
+    Discrete,
+    Graph,
+    MultiBinary,
+    MultiDiscrete,
+    OneOf,
+    Sequence,
+    Space,
+    Text,
+    Tuple,
+)
+from .torch_values import Device, TorchDtype, TorchSize, TorchTensor
+
+__all__ = [
+    "ActionNoise",
+    "Box",
+    "ClassReference",
+    "ConstantSchedule",
+    "Device",
+    "Dict",
+    "Discrete",
+    "EnumMember",
+    "FunctionReference",
+    "Graph",
+    "LinearSchedule",
+    "MultiBinary",
+    "MultiDiscrete",
+    "NamedTuple",
+    "NormalNoise",
+    "OneOf",
+    "Opaque",
+    "OrnsteinUhlenbeckNoise",
+    "Partial",
+    "RandomGenerator",
+    "Schedule",
+    "SeedSequence",
+    "Sequence",
+    "Space",
+    "TableSchedule",
+    "Text",
+    "TorchDtype",
+    "TorchSize",
+    "TorchTensor",
+    "Tuple",
+    "VectorizedNoise",
+    "find_opaque",
+    "from_portable",
+    "same",
+    "to_portable",
+    "to_value",
+]

@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 
 import numpy
 
+from . import checks
 from .equality import same
 
 __all__ = ["ConstantSchedule", "LinearSchedule", "Schedule", "TableSchedule"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ConstantSchedule:
     """The same ``value`` always.
 
@@ -26,11 +27,21 @@ class ConstantSchedule:
     value: float
     as_float: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        checks.number(self.value, "the value")
+        checks.flag(self.as_float, "as_float")
+
     def __call__(self, progress_remaining: float) -> float:
         return self.value
 
+    def __eq__(self, other: object) -> bool:
+        return same(self, other)
 
-@dataclass(frozen=True, kw_only=True)
+    def __hash__(self) -> int:
+        return hash((self.value, self.as_float))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LinearSchedule:
     """From ``start`` to ``end``, which is reached after the fraction ``end_fraction`` of training."""
 
@@ -39,10 +50,22 @@ class LinearSchedule:
     end_fraction: float = 1.0
     as_float: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        checks.number(self.start, "the start")
+        checks.number(self.end, "the end")
+        checks.number(self.end_fraction, "the fraction")
+        checks.flag(self.as_float, "as_float")
+
     def __call__(self, progress_remaining: float) -> float:
-        if (1 - progress_remaining) > self.end_fraction:
+        if (1 - progress_remaining) > self.end_fraction or self.end_fraction == 0:
             return self.end
         return self.start + (1 - progress_remaining) * (self.end - self.start) / self.end_fraction
+
+    def __eq__(self, other: object) -> bool:
+        return same(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.end, self.end_fraction))
 
     def __repr__(self) -> str:
         fraction = "" if self.end_fraction == 1 else f", end_fraction={self.end_fraction}"
@@ -55,13 +78,22 @@ class TableSchedule:
 
     ``values`` are the function's results, float64, at ``len(values)`` evenly spaced points of the
     progress that remains, from 0 to 1. ``largest_error`` is the largest difference from the function
-    that was seen half way between the points; ``source`` is the function's name.
+    that was seen half way between the points, NaN where that is not known; ``source`` is the
+    function's name.
     """
 
     values: numpy.ndarray[Any, numpy.dtype[numpy.float64]] = field(repr=False)
-    largest_error: float
+    largest_error: float = float("nan")
     source: str = ""
     as_float: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        checks.array(self.values, "the values", kinds="f")
+        checks.check(self.values.dtype == numpy.float64, "expected the values to be of float64")
+        checks.check(self.values.ndim == 1 and self.values.size >= 2, "expected a row of at least two values")
+        checks.number(self.largest_error, "the largest error")
+        checks.text(self.source, "the source")
+        checks.flag(self.as_float, "as_float")
 
     def __call__(self, progress_remaining: float) -> float:
         points = numpy.linspace(0.0, 1.0, len(self.values))
@@ -71,7 +103,7 @@ class TableSchedule:
         return same(self, other)
 
     def __hash__(self) -> int:
-        return id(self)
+        return hash((len(self.values), self.source))
 
 
 Schedule: TypeAlias = ConstantSchedule | LinearSchedule | TableSchedule

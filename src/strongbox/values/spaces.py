@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy
 
+from . import checks
+from .checks import Array
 from .equality import same
+from .generators import RandomGenerator
+from .opaque import Opaque
 
 __all__ = [
     "Box",
@@ -29,14 +33,23 @@ __all__ = [
     "Tuple",
 ]
 
-Array: TypeAlias = numpy.ndarray[Any, numpy.dtype[Any]]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Space:
-    """What all spaces have in common: a random state, and equality by content."""
+    """What all spaces have in common: a random state, and equality by content.
 
-    random_state: Any = field(default=None, repr=False)
+    ``random_state`` is None, a :class:`RandomGenerator`, or Opaque where a generator was there and
+    was not understood; for Dict, Tuple and the like it is that of the outer space alone.
+    """
+
+    random_state: RandomGenerator | Opaque | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        checks.instance(self.random_state, (RandomGenerator, Opaque, type(None)), "a random state")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise FormatError where the fields do not fit each other."""
 
     def __eq__(self, other: object) -> bool:
         return same(self, other)
@@ -54,6 +67,12 @@ class Box(Space):
     shape: tuple[int, ...]
     dtype: numpy.dtype[Any]
 
+    def _check(self) -> None:
+        checks.shape(self.shape, "the shape")
+        checks.element_type(self.dtype, "the dtype")
+        checks.array(self.low, "low", shape=self.shape, kinds="biuf")
+        checks.array(self.high, "high", shape=self.shape, kinds="biuf")
+
     def __repr__(self) -> str:
         return f"Box(low={_bound(self.low)}, high={_bound(self.high)}, shape={self.shape}, dtype={self.dtype})"
 
@@ -66,6 +85,11 @@ class Discrete(Space):
     start: int = 0
     dtype: numpy.dtype[Any] = field(default=numpy.dtype("int64"), repr=False)
 
+    def _check(self) -> None:
+        checks.whole(self.n, "n", 1, 2**63 - 1)
+        checks.whole(self.start, "start", -(2**63), 2**63 - 1)
+        checks.element_type(self.dtype, "the dtype")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MultiDiscrete(Space):
@@ -75,6 +99,13 @@ class MultiDiscrete(Space):
     start: Array | None = None
     dtype: numpy.dtype[Any] = field(default=numpy.dtype("int64"), repr=False)
 
+    def _check(self) -> None:
+        checks.array(self.nvec, "nvec", kinds="iu")
+        checks.check(bool((self.nvec > 0).all()), "expected every number in nvec to be above 0")
+        if self.start is not None:
+            checks.array(self.start, "start", shape=self.nvec.shape, kinds="iu")
+        checks.element_type(self.dtype, "the dtype")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MultiBinary(Space):
@@ -83,10 +114,14 @@ class MultiBinary(Space):
     n: int | tuple[int, ...]
     dtype: numpy.dtype[Any] = field(default=numpy.dtype("int8"), repr=False)
 
+    def _check(self) -> None:
+        checks.shape(self.shape, "n")
+        checks.element_type(self.dtype, "the dtype")
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one element."""
-        return (self.n,) if isinstance(self.n, int) else self.n
+        return self.n if isinstance(self.n, tuple) else (self.n,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,12 +130,21 @@ class Dict(Space):
 
     spaces: Mapping[str, Space]
 
+    def _check(self) -> None:
+        checks.instance(self.spaces, dict, "a mapping of spaces")
+        for name, space in self.spaces.items():
+            checks.text(name, "the name of a space")
+            checks.instance(space, Space, "a space")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tuple(Space):
     """Several spaces, in order."""
 
     spaces: tuple[Space, ...]
+
+    def _check(self) -> None:
+        checks.tuple_of(self.spaces, Space, "the spaces")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,6 +155,11 @@ class Text(Space):
     max_length: int
     characters: str
 
+    def _check(self) -> None:
+        checks.whole(self.max_length, "the largest length", 0, 2**31)
+        checks.whole(self.min_length, "the smallest length", 0, self.max_length)
+        checks.text(self.characters, "the characters")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sequence(Space):
@@ -118,6 +167,10 @@ class Sequence(Space):
 
     feature_space: Space
     stack: bool = False
+
+    def _check(self) -> None:
+        checks.instance(self.feature_space, Space, "a space")
+        checks.flag(self.stack, "stack")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,12 +180,19 @@ class Graph(Space):
     node_space: Space
     edge_space: Space | None
 
+    def _check(self) -> None:
+        checks.instance(self.node_space, Space, "a space of nodes")
+        checks.instance(self.edge_space, (Space, type(None)), "a space of edges")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OneOf(Space):
     """An element of exactly one of several spaces, told by its index."""
 
     spaces: tuple[Space, ...]
+
+    def _check(self) -> None:
+        checks.tuple_of(self.spaces, Space, "the spaces")
 
 
 def _bound(values: Array) -> str:

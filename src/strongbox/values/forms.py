@@ -1,0 +1,409 @@
+"""The table of the portable form: one row for each tag.
+
+A row names the type that a tag stands for and its fields in order. Each field has a part: how its
+content is written and read, and what a person calls it. Rows of dataclasses take and make their values
+by the names of their fields; the others have functions of their own.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from typing import Any, TypeAlias
+
+import numpy
+
+from ..errors import FormatError
+from . import checks, generators, noise, references, schedules, spaces, torch_values
+
+__all__ = ["BY_TAG", "BY_TYPE", "FORMS", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, list, dict with text as keys: what JSON can say."""
+Walk: TypeAlias = Callable[[Any, str], Any]
+"""How a part writes or reads the values inside it: the value and its path."""
+
+MOST_BITS = 4096
+"""Bits of an integer; Python refuses to print or read much longer ones."""
+
+# --------------------------------------------------------------------------------------------------
+# Parts: the content of a field
+
+
+@dataclass(frozen=True)
+class Part:
+    """How the content of a field is written and read, and what to call it in the documentation."""
+
+    shown: str
+    write: Callable[[Walk, Any, str], Json]
+    read: Callable[[Walk, Json, str], Any]
+
+
+def _same(_: Walk, value: Any, path: str) -> Json:
+    return value
+
+
+def _read_text(_: Walk, form: Json, path: str) -> str:
+    return checks.text(form, path)
+
+
+def _read_whole(_: Walk, form: Json, path: str) -> int:
+    return checks.whole(form, path, -(2**63), 2**63 - 1)
+
+
+def _read_number(_: Walk, form: Json, path: str) -> float:
+    # Other languages write 1.0 as 1.
+    return float(form) if type(form) is int and abs(form) <= 2**53 else checks.number(form, path)
+
+
+def _read_flag(_: Walk, form: Json, path: str) -> bool:
+    return checks.flag(form, path)
+
+
+def _list(form: Json, path: str) -> list[Json]:
+    if type(form) is not list:
+        raise FormatError(f"expected {path} to be a list, found {checks.kind_of(form)}")
+    return form
+
+
+def _write_values(write: Walk, values: Any, path: str) -> list[Json]:
+    return [write(value, f"{path}[{index}]") for index, value in enumerate(values)]
+
+
+def _read_values(read: Walk, form: Json, path: str) -> tuple[Any, ...]:
+    return tuple([read(item, f"{path}[{index}]") for index, item in enumerate(_list(form, path))])
+
+
+def _write_pairs(write: Walk, items: Any, path: str) -> list[Json]:
+    return [[write(key, path), write(value, f"{path}[{key!r}]")] for key, value in items.items()]
+
+
+def _read_pairs(read: Walk, form: Json, path: str) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for pair in _list(form, path):
+        if len(_list(pair, path)) != 2:
+            raise FormatError(f"expected pairs of a key and a value at {path}, found {len(pair)} items")
+        key = read(pair[0], path)
+        result[_hashable(key, path)] = read(pair[1], f"{path}[{key!r}]")
+    checks.check(len(result) == len(form), f"expected different keys at {path}, found the same twice")
+    return result
+
+
+def _hashable(key: Any, path: str) -> Any:
+    try:
+        hash(key)
+    except TypeError:
+        raise FormatError(f"expected a key at {path}, found {checks.kind_of(key)}") from None
+    return key
+
+
+def _write_bytes(_: Walk, content: Any, path: str) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _read_bytes(_: Walk, form: Json, path: str) -> bytes:
+    try:
+        return base64.b64decode(checks.text(form, path), validate=True)
+    except (binascii.Error, ValueError):
+        raise FormatError(f"expected {path} to be base64 with padding") from None
+
+
+def _write_sizes(_: Walk, sizes: tuple[int, ...], path: str) -> list[int]:
+    return list(sizes)
+
+
+def _read_sizes(_: Walk, form: Json, path: str) -> tuple[int, ...]:
+    return checks.shape(tuple(_list(form, path)), path)
+
+
+def _write_n(_: Walk, n: int | tuple[int, ...], path: str) -> Json:
+    return list(n) if isinstance(n, tuple) else n
+
+
+def _read_n(walk: Walk, form: Json, path: str) -> int | tuple[int, ...]:
+    return _read_sizes(walk, form, path) if type(form) is list else _read_whole(walk, form, path)
+
+
+def _write_dtype(_: Walk, dtype: numpy.dtype[Any], path: str) -> str:
+    checks.element_type(dtype, "the dtype", texts=True)
+    name: str = f"{dtype.kind}{numpy.dtype(dtype).str[2:]}" if dtype.kind in "US" else dtype.name
+    return name
+
+
+TEXT_DTYPE = re.compile(r"[US][1-9][0-9]{0,5}")
+NUMBER_DTYPES = {dtype.name: dtype for dtype in checks.NUMBER_TYPES}
+
+
+def _read_dtype(_: Walk, form: Json, path: str) -> numpy.dtype[Any]:
+    name = checks.text(form, path)
+    if name in NUMBER_DTYPES:
+        return NUMBER_DTYPES[name]
+    if TEXT_DTYPE.fullmatch(name):
+        return numpy.dtype(name)
+    raise FormatError(f"expected {path} to be a dtype, found {name[:60]!r}")
+
+
+def _write_elements(_: Walk, array: checks.Array, path: str) -> str:
+    return base64.b64encode(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()).decode("ascii")
+
+
+def _read_digits(_: Walk, form: Json, path: str) -> int:
+    text = checks.text(form, path)
+    if not re.fullmatch(r"-?[0-9]{1,1300}", text):
+        raise FormatError(f"expected {path} to be an integer in decimal digits")
+    return int(text)
+
+
+def _write_digits(_: Walk, value: int, path: str) -> str:
+    checks.check(value.bit_length() <= MOST_BITS, f"expected an integer of at most {MOST_BITS} bits")
+    return str(value)
+
+
+def _optional(part: Part) -> Part:
+    """A part that may also be null."""
+    return Part(
+        f"{part.shown}, or null",
+        lambda walk, value, path: None if value is None else part.write(walk, value, path),
+        lambda walk, form, path: None if form is None else part.read(walk, form, path),
+    )
+
+
+def _write_value(write: Walk, value: Any, path: str) -> Json:
+    return write(value, path)
+
+
+TEXT = Part("text", _same, _read_text)
+WHOLE = Part("integer", _same, _read_whole)
+NUMBER = Part("number", _same, _read_number)
+FLAG = Part("true or false", _same, _read_flag)
+VALUE = Part("value", _write_value, _write_value)
+VALUES = Part("list of values", _write_values, _read_values)
+PAIRS = Part("list of pairs [key, value]", _write_pairs, _read_pairs)
+BASE64 = Part("bytes in base64", _write_bytes, _read_bytes)
+DIGITS = Part("text of decimal digits", _write_digits, _read_digits)
+SIZES = Part("list of integers", _write_sizes, _read_sizes)
+SIZE_OR_SIZES = Part("integer or list of integers", _write_n, _read_n)
+DTYPE = Part("name of a dtype", _write_dtype, _read_dtype)
+ELEMENTS = Part("elements in base64", _write_elements, _read_bytes)
+# The same part under the names of what must stand there; the value itself checks that it does.
+ARRAY, SPACE, STATE, REFERENCE, AMOUNT = (
+    Part(shown, _write_value, _write_value)
+    for shown in ("array", "space", "RandomGenerator, or null", "class or function", "array or number")
+)
+
+# --------------------------------------------------------------------------------------------------
+# Rows
+
+
+@dataclass(frozen=True)
+class Form:
+    """One row: a tag, the type it stands for, and its fields.
+
+    ``take`` gives the content of the fields of a value, ``make`` the value. ``is_record`` says that
+    the fields have names that a path should show; ``is_sorted``, that the items have no order of
+    their own; ``covers_subclasses``, that types derived from the type are written by this row too.
+    """
+
+    tag: str
+    type: type
+    fields: dict[str, Part]
+    take: Callable[[Any], dict[str, Any]]
+    make: Callable[[dict[str, Any]], Any]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    is_record: bool = False
+    is_sorted: bool = False
+    covers_subclasses: bool = False
+
+
+def _record(kind: type, tag: str | None = None, /, **parts: Part) -> Form:
+    """The row of a dataclass, by the names of its fields; a space's random state always comes last."""
+    if issubclass(kind, spaces.Space):
+        parts["random_state"] = STATE
+    declared = {item.name: item for item in fields(kind)}
+    assert set(declared) == set(parts), kind
+    defaults = {name: item.default for name, item in declared.items() if item.default is not MISSING}
+    defaults |= {name: item.default_factory() for name, item in declared.items() if item.default_factory is not MISSING}
+    return Form(
+        tag or kind.__name__,
+        kind,
+        parts,
+        take=lambda value: {name: getattr(value, name) for name in parts},
+        make=lambda content: kind(**content),
+        defaults=defaults,
+        is_record=True,
+    )
+
+
+def _items(tag: str, kind: type, make: Callable[[tuple[Any, ...]], Any], *, is_sorted: bool = False) -> Form:
+    """The row of a container of items."""
+    return Form(
+        tag,
+        kind,
+        {"items": VALUES},
+        lambda value: {"items": value},
+        lambda content: make(content["items"]),
+        is_sorted=is_sorted,
+    )
+
+
+def _make_set(kind: Callable[[Any], Any]) -> Callable[[tuple[Any, ...]], Any]:
+    def make(items: tuple[Any, ...]) -> Any:
+        elements = kind([_hashable(item, "an element of a set") for item in items])
+        checks.check(len(elements) == len(items), "expected different elements, found the same twice")
+        return elements
+
+    return make
+
+
+def _make_deque(content: dict[str, Any]) -> deque[Any]:
+    limit = content["maxlen"]
+    if limit is not None:
+        checks.whole(limit, "maxlen", len(content["items"]), 2**31)
+    return deque(content["items"], limit)
+
+
+def _make_array(content: dict[str, Any]) -> checks.Array:
+    return checks.make_array(content["base64"], _little_endian(content["dtype"]), content["shape"])
+
+
+def _make_scalar(content: dict[str, Any]) -> numpy.generic:
+    scalar: numpy.generic = checks.make_array(content["base64"], _little_endian(content["dtype"]), (1,))[0]
+    return scalar
+
+
+def _little_endian(dtype: numpy.dtype[Any]) -> numpy.dtype[Any]:
+    little: numpy.dtype[Any] = dtype.newbyteorder("<")
+    return little
+
+
+def _take_array(value: checks.Array) -> dict[str, Any]:
+    return {"dtype": value.dtype, "shape": value.shape, "base64": value}
+
+
+def _take_path(value: PurePath) -> dict[str, Any]:
+    return {"path": str(value), "flavour": "windows" if isinstance(value, PureWindowsPath) else "posix"}
+
+
+def _make_path(content: dict[str, Any]) -> PurePath:
+    kinds = {"posix": PurePosixPath, "windows": PureWindowsPath}
+    checks.check(content["flavour"] in kinds, "expected the flavour posix or windows")
+    return kinds[content["flavour"]](content["path"])
+
+
+FORMS: tuple[Form, ...] = (
+    _items("tuple", tuple, tuple),
+    Form("dict", dict, {"items": PAIRS}, lambda value: {"items": value}, lambda content: content["items"]),
+    Form(
+        "ordered_dict",
+        OrderedDict,
+        {"items": PAIRS},
+        lambda value: {"items": value},
+        lambda content: OrderedDict(content["items"]),
+    ),
+    _items("set", set, _make_set(set), is_sorted=True),
+    _items("frozenset", frozenset, _make_set(frozenset), is_sorted=True),
+    Form(
+        "deque",
+        deque,
+        {"items": VALUES, "maxlen": _optional(WHOLE)},
+        lambda value: {"items": value, "maxlen": value.maxlen},
+        _make_deque,
+    ),
+    Form("bytes", bytes, {"base64": BASE64}, lambda value: {"base64": value}, lambda content: content["base64"]),
+    Form(
+        "bytearray",
+        bytearray,
+        {"base64": BASE64},
+        lambda value: {"base64": value},
+        lambda content: bytearray(content["base64"]),
+    ),
+    Form("integer", int, {"value": DIGITS}, lambda value: {"value": value}, lambda content: content["value"]),
+    Form(
+        "complex",
+        complex,
+        {"real": NUMBER, "imag": NUMBER},
+        lambda value: {"real": value.real, "imag": value.imag},
+        lambda content: complex(content["real"], content["imag"]),
+    ),
+    Form(
+        "path",
+        PurePath,
+        {"path": TEXT, "flavour": TEXT},
+        _take_path,
+        _make_path,
+        defaults={"flavour": "posix"},
+        covers_subclasses=True,
+    ),
+    Form("array", numpy.ndarray, {"dtype": DTYPE, "shape": SIZES, "base64": ELEMENTS}, _take_array, _make_array),
+    Form(
+        "scalar",
+        numpy.generic,
+        {"dtype": DTYPE, "base64": ELEMENTS},
+        lambda value: {"dtype": value.dtype, "base64": numpy.asarray(value)},
+        _make_scalar,
+        covers_subclasses=True,
+    ),
+    Form(
+        "dtype",
+        numpy.dtype,
+        {"name": DTYPE},
+        lambda value: {"name": value},
+        lambda content: content["name"],
+        covers_subclasses=True,
+    ),
+    _record(spaces.Box, low=ARRAY, high=ARRAY, shape=SIZES, dtype=DTYPE),
+    _record(spaces.Discrete, n=WHOLE, start=WHOLE, dtype=DTYPE),
+    _record(spaces.MultiDiscrete, nvec=ARRAY, start=_optional(ARRAY), dtype=DTYPE),
+    _record(spaces.MultiBinary, n=SIZE_OR_SIZES, dtype=DTYPE),
+    _record(spaces.Dict, spaces=PAIRS),
+    _record(spaces.Tuple, spaces=VALUES),
+    _record(spaces.Text, min_length=WHOLE, max_length=WHOLE, characters=TEXT),
+    _record(spaces.Sequence, feature_space=SPACE, stack=FLAG),
+    _record(spaces.Graph, node_space=SPACE, edge_space=_optional(SPACE)),
+    _record(spaces.OneOf, spaces=VALUES),
+    _record(schedules.ConstantSchedule, value=NUMBER, as_float=FLAG),
+    _record(schedules.LinearSchedule, start=NUMBER, end=NUMBER, end_fraction=NUMBER, as_float=FLAG),
+    _record(schedules.TableSchedule, values=ARRAY, largest_error=NUMBER, source=TEXT, as_float=FLAG),
+    _record(noise.NormalNoise, mean=AMOUNT, sigma=AMOUNT, dtype=_optional(DTYPE)),
+    _record(
+        noise.OrnsteinUhlenbeckNoise,
+        mean=AMOUNT,
+        sigma=AMOUNT,
+        theta=NUMBER,
+        dt=NUMBER,
+        initial=_optional(AMOUNT),
+        previous=_optional(AMOUNT),
+        dtype=_optional(DTYPE),
+    ),
+    _record(noise.VectorizedNoise, base=VALUE, noises=VALUES),
+    _record(generators.RandomGenerator, kind=TEXT, bit_generator=TEXT, state=VALUE, seed_sequence=_optional(VALUE)),
+    _record(generators.SeedSequence, entropy=VALUE, spawn_key=VALUES, pool_size=WHOLE, children=WHOLE),
+    _record(references.ClassReference, "class", module=TEXT, name=TEXT),
+    _record(references.FunctionReference, "function", module=TEXT, name=TEXT),
+    _record(references.EnumMember, "enum", enum=REFERENCE, value=VALUE),
+    _record(references.NamedTuple, "named_tuple", type=REFERENCE, items=VALUES),
+    _record(references.Partial, "partial", function=REFERENCE, arguments=VALUES, keywords=VALUE),
+    _record(torch_values.TorchTensor, array=ARRAY, dtype=TEXT, device=TEXT, requires_grad=FLAG, parameter=FLAG),
+    _record(torch_values.TorchSize, sizes=VALUES),
+    _record(torch_values.Device, "device", name=TEXT),
+    _record(torch_values.TorchDtype, "torch_dtype", name=TEXT),
+)
+"""Every tag, in the order of the documentation."""
+
+BY_TAG: dict[str, Form] = {form.tag: form for form in FORMS}
+BY_TYPE: dict[type, Form] = {form.type: form for form in FORMS}
+
+
+def plain_integer(value: int) -> bool:
+    """Whether an integer may stand in JSON as it is."""
+    return -(2**63) <= value < 2**63
+
+
+def is_plain_object(value: dict[Any, Any]) -> bool:
+    """Whether a dictionary may stand in JSON as it is."""
+    return all(type(name) is str and name != "$" for name in value)
