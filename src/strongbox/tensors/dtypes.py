@@ -91,5 +91,5 @@ def by_numpy(dtype: numpy.dtype[Any]) -> Dtype:
 def widen_bfloat16(stored: Array) -> Array:
     """Float32 values of bfloat16 elements given as uint16: a new C-contiguous array, every value exact."""
     widened = stored.astype("<u4", order="C")
-    numpy.left_shift(widened, 16, out=widened)
+    numpy.left_shift(widened, numpy.uint32(16), out=widened)
     return widened.view("<f4")

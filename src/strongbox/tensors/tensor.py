@@ -124,7 +124,8 @@ class Tensor:
         if self.count == 0:
             return _read_only(numpy.empty(geometry.shape, dtype))
         steps = tuple(stride * dtype.itemsize for stride in geometry.strides)
-        content = self.storage.read()
+        # By way of frombuffer, whose result nobody can make writable again.
+        content = numpy.frombuffer(self.storage.read(), numpy.uint8)
         array = numpy.ndarray(geometry.shape, dtype, content, geometry.offset * dtype.itemsize, steps)
         if self.dtype == "bool" and array.view("u1").max() > 1:
             raise FormatError(
