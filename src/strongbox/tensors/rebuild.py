@@ -114,7 +114,7 @@ class Rebuilder:
         storage, offset, sizes, strides, requires_grad, hooks, dtype, *metadata = arguments(call, 7, 8)
         _check_extras(hooks, *metadata)
         span = self._resolve(storage)
-        if span.is_typed or span.start:
+        if span.is_typed or span.numel != span.storage.numel:
             raise FormatError("expected a whole untyped storage below a tensor with a type of its own, found another.")
         geometry = Geometry(size(sizes), size(strides), offset)
         return self._placed(span, geometry, dtype_named(dtype).name, requires_grad=flag(requires_grad))
@@ -139,11 +139,10 @@ class Rebuilder:
 
     def _placed(self, span: StorageSpan, geometry: Geometry, dtype: str, *, requires_grad: bool) -> Tensor:
         """A tensor that lies inside a span, told by its place in the storage as a whole."""
-        itemsize = DTYPES[dtype].itemsize
-        span_bytes = span.numel * DTYPES[span.storage.dtype].itemsize
-        geometry.check(numel=span_bytes // itemsize, itemsize=itemsize)
-        if geometry.count:
-            geometry = replace(geometry, offset=geometry.offset + span.start)
+        if span.numel != span.storage.numel:
+            geometry.check(numel=span.numel, itemsize=DTYPES[dtype].itemsize)
+            if geometry.count:
+                geometry = replace(geometry, offset=geometry.offset + span.start)
         tensor = Tensor(dtype, geometry, span.storage, requires_grad)
         self._spend_room(tensor)
         return tensor
