@@ -4,12 +4,15 @@ No value holds or can run anything of the file that it came from; a part that is
 :class:`Opaque`. Values compare by content, and :func:`same` compares whole trees of them.
 """
 
+from .describe import describe
 from .equality import same
+from .exact_json import is_exact_json
 from .generators import RandomGenerator, SeedSequence
 from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedNoise
+from .normalization import Normalization, RunningStatistics
 from .opaque import Opaque, find_opaque
-from .portable import from_portable, to_portable
-from .recipes import to_value
+from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
+from .recipes import read_normalization, to_value
 from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
 from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
 from .spaces import (
@@ -43,11 +46,13 @@ __all__ = [
     "MultiDiscrete",
     "NamedTuple",
     "NormalNoise",
+    "Normalization",
     "OneOf",
     "Opaque",
     "OrnsteinUhlenbeckNoise",
     "Partial",
     "RandomGenerator",
+    "RunningStatistics",
     "Schedule",
     "SeedSequence",
     "Sequence",
@@ -59,8 +64,13 @@ __all__ = [
     "TorchTensor",
     "Tuple",
     "VectorizedNoise",
+    "describe",
     "find_opaque",
     "from_portable",
+    "is_exact_json",
+    "normalization_from_json",
+    "normalization_to_json",
+    "read_normalization",
     "same",
     "to_portable",
     "to_value",

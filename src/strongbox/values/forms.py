@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy
 
 from ..errors import FormatError
-from . import checks, generators, noise, references, schedules, spaces, torch_values
+from . import checks, generators, noise, normalization, references, schedules, spaces, torch_values
 
 __all__ = ["BY_TAG", "BY_TYPE", "FORMS", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
 
@@ -392,6 +392,23 @@ FORMS: tuple[Form, ...] = (
     _record(torch_values.TorchSize, sizes=VALUES),
     _record(torch_values.Device, "device", name=TEXT),
     _record(torch_values.TorchDtype, "torch_dtype", name=TEXT),
+    _record(normalization.RunningStatistics, mean=ARRAY, var=ARRAY, count=NUMBER),
+    _record(
+        normalization.Normalization,
+        observations=PAIRS,
+        rewards=VALUE,
+        clip_obs=NUMBER,
+        clip_reward=NUMBER,
+        gamma=NUMBER,
+        epsilon=NUMBER,
+        training=FLAG,
+        norm_obs=FLAG,
+        norm_reward=FLAG,
+        norm_obs_keys=_optional(VALUES),
+        observation_space=_optional(SPACE),
+        action_space=_optional(SPACE),
+        returns=_optional(ARRAY),
+    ),
 )
 """Every tag, in the order of the documentation."""
 

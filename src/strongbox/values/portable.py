@@ -24,9 +24,10 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .checks import kind_of
 from .equality import same
 from .forms import BY_TAG, BY_TYPE, Form, Json, is_plain_object, plain_integer
+from .normalization import Normalization
 from .opaque import Opaque
 
-__all__ = ["from_portable", "to_portable"]
+__all__ = ["from_portable", "normalization_from_json", "normalization_to_json", "to_portable"]
 
 
 def to_portable(value: Any) -> Json:
@@ -50,6 +51,19 @@ def from_portable(form: Json, *, limits: Limits = DEFAULT_LIMITS) -> Any:
         return _Reader(limits).read(form, "")
     except RecursionError:
         raise LimitError("expected values nested less deeply than Python can follow, found more.") from None
+
+
+def normalization_to_json(normalization: Normalization) -> Json:
+    """The statistics of VecNormalize in portable form, as ``normalize.json`` holds them."""
+    return to_portable(normalization)
+
+
+def normalization_from_json(form: Json, *, limits: Limits = DEFAULT_LIMITS) -> Normalization:
+    """The statistics of VecNormalize from their portable form; raises FormatError or LimitError."""
+    value = from_portable(form, limits=limits)
+    if not isinstance(value, Normalization):
+        raise FormatError(f"expected statistics of VecNormalize, found {kind_of(value)}.")
+    return value
 
 
 class _Writer:

@@ -7,5 +7,6 @@ What does not fit its recipe becomes Opaque with the reason; only the limits rai
 """
 
 from .building import to_value
+from .normalization import read_normalization
 
-__all__ = ["to_value"]
+__all__ = ["read_normalization", "to_value"]

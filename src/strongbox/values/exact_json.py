@@ -1,0 +1,33 @@
+"""Which values JSON holds exactly as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["is_exact_json"]
+
+RESERVED = frozenset({":type:", ":serialized:", ":portable:"})
+"""Keys that mark a typed entry of an archive's data, so a plain dictionary may not have them."""
+
+
+def is_exact_json(value: Any, *, depth: int = 64) -> bool:
+    """Whether ``json.loads(json.dumps(value))`` is the same, types included.
+
+    Scalars of exactly Python's own types (NaN, infinities and any text are fine), lists, and
+    dictionaries with text as keys; nested no deeper than ``depth``, which also ends cycles. Not so:
+    tuples, other keys, ``numpy.float64``, members of an IntEnum, keys that mark a typed entry.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        # Python itself refuses to print longer integers.
+        return kind is not int or value.bit_length() <= 4096
+    if depth <= 0:
+        return False
+    if kind is list:
+        return all(is_exact_json(item, depth=depth - 1) for item in value)
+    if kind is dict:
+        return all(
+            type(key) is str and key not in RESERVED and is_exact_json(item, depth=depth - 1)
+            for key, item in value.items()
+        )
+    return False
