@@ -12,7 +12,7 @@ from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedN
 from .normalization import Normalization, RunningStatistics
 from .opaque import Opaque, find_opaque
 from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
-from .recipes import read_normalization, to_value
+from .recipes import is_known_call, read_normalization, to_value
 from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
 from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
 from .spaces import (
@@ -68,6 +68,7 @@ __all__ = [
     "find_opaque",
     "from_portable",
     "is_exact_json",
+    "is_known_call",
     "normalization_from_json",
     "normalization_to_json",
     "read_normalization",

@@ -195,7 +195,8 @@ def _linear(value: schedules.LinearSchedule, depth: int) -> str:
 def _table(value: schedules.TableSchedule, depth: int) -> str:
     source = f" of {_plain(value.source)}" if value.source else ""
     error = "" if value.largest_error != value.largest_error else f", largest error {value.largest_error:.3g}"
-    return f"table{source}, {_number(value.values[-1])} to {_number(value.values[0])} in {len(value.values):,} points{error}"
+    first, last = _number(value.values[-1]), _number(value.values[0])
+    return f"table{source}, {first} to {last} in {len(value.values):,} points{error}"
 
 
 def _normal(value: noise.NormalNoise, depth: int) -> str:
@@ -226,11 +227,7 @@ def _reference(value: references.ClassReference | references.FunctionReference, 
 def _partial(value: references.Partial, depth: int) -> str:
     given = [_show(item, depth) for item in value.arguments]
     given += [f"{_plain(name)}={_show(item, depth)}" for name, item in value.keywords.items()]
-    return (
-        f"{_reference(value.function, depth)}({', '.join(given)}, …)"
-        if given
-        else f"{_reference(value.function, depth)}(…)"
-    )
+    return f"{_reference(value.function, depth)}({', '.join([*given, '…'])})"
 
 
 def _member(value: references.EnumMember, depth: int) -> str:
