@@ -1,0 +1,49 @@
+"""Everything that can be asked of an archive, asked of one: the reader that fuzzing runs."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+
+from strongbox import StrongboxError
+from strongbox.archive import check_archive, open_archive
+from strongbox.cli.json_form import value_json
+
+__all__ = ["read_everything"]
+
+
+def read_everything(archive: bytes) -> str:
+    """Read and check an archive, and say in a word how it went: ``whole``, or the error that stopped it.
+
+    Anything but a value or a StrongboxError comes out as it is: that is what fuzzing looks for.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        str(check_archive(archive))
+        try:
+            read_parts(archive)
+        except StrongboxError as error:
+            str(error)
+            return type(error).__name__
+    return "whole"
+
+
+def read_parts(content: bytes) -> None:
+    with open_archive(content) as archive:
+        texts: list[object] = [
+            archive.algorithm,
+            archive.sb3_version,
+            archive.system_info,
+            archive.manifest,
+            archive.left_out,
+        ]
+        for name in archive.data:
+            value = archive.data[name]
+            texts += [value, value_json(value), archive.data.type(name), archive.data.attributes(name)]
+        texts += [archive.opaque, archive.normalization, archive.other_members]
+        for state_dict in archive.parameters.values():
+            texts += state_dict.values()
+        texts += (archive.variables or {}).values()
+        assert repr(texts)
+    del texts, archive
+    gc.collect(0)
