@@ -1,0 +1,104 @@
+"""Strongbox keeps reinforcement-learning agents: opened, inspected, checked, loaded and saved, safely.
+
+::
+
+    archive = strongbox.open("ppo.zip")              # look into any SB3 archive, without SB3 or torch
+    model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
+    strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
+
+Importing this package loads numpy and the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Any, BinaryIO
+
+from . import errors, values
+from ._version import __version__
+from .archive import Archive, ArchiveFile, SaveReport, open_normalization
+from .archive import check_archive as check
+from .archive import open_archive as open
+from .errors import StrongboxError, StrongboxWarning
+from .limits import DEFAULT_LIMITS, Limits
+
+__all__ = [
+    "Archive",
+    "Limits",
+    "StrongboxError",
+    "StrongboxWarning",
+    "__version__",
+    "check",
+    "errors",
+    "load",
+    "open",
+    "open_normalization",
+    "save",
+    "values",
+]
+
+
+def load(
+    file: ArchiveFile | Archive,
+    *,
+    env: Any = None,
+    device: Any = "auto",
+    cls: type | None = None,
+    trust: str | Collection[str] = (),
+    custom_objects: Mapping[str, Any] | None = None,
+    skip: str | Collection[str] = (),
+    force_reset: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Any:
+    """Load an agent as a live model of SB3 or sb3-contrib, ready to predict and, with ``env``, to learn on.
+
+    ``env`` is a gymnasium environment or VecEnv whose spaces are the agent's; statistics of
+    VecNormalize that were saved with the agent are put back onto it. ``device`` is torch's
+    (``"auto"``: CUDA where there is one). ``cls`` demands a class: an archive of another is an error.
+    ``trust`` names classes of your own that may be imported (``["my_project.nets.Extractor"]``), or is
+    ``"pickle"`` to run code that the file holds by value, on the Python version that wrote it only.
+    ``custom_objects`` replaces data by name, ``skip`` leaves data or parameters out by name.
+    ``force_reset=False`` keeps the last observation, for environments that go on where they were.
+
+    What stayed behind is told by one :class:`StrongboxWarning` and ``model.strongbox_report``. Raises
+    MismatchError for names that the archive does not have, RefusedError where a class is not trusted
+    and the agent cannot be built without it, MissingExtra without torch and SB3, and what
+    :func:`strongbox.open` raises.
+    """
+    from .adapters import load as load_model
+
+    return load_model(
+        file,
+        env=env,
+        device=device,
+        cls=cls,
+        trust=trust,
+        custom_objects=custom_objects,
+        skip=skip,
+        force_reset=force_reset,
+        limits=limits,
+    )
+
+
+def save(
+    model: Any,
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    pickles: bool = True,
+    durable: bool = True,
+    exclude: str | Collection[str] = (),
+    include: str | Collection[str] = (),
+) -> SaveReport:
+    """Save a live model of SB3 or sb3-contrib as an archive that an unmodified SB3 opens.
+
+    The file is replaced in one step: a save that fails or is killed leaves the old one as it was.
+    ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the culprits where
+    a value has no portable form (SB3 itself does not open such an archive). ``durable=False`` skips
+    fsync. ``exclude`` and ``include`` change which attributes are kept, as in SB3. Statistics of the
+    environment's VecNormalize are kept with the agent. The report says what was left out, what is
+    opaque, and what is approximate; nothing of the kind is ever the reason that a save fails.
+    """
+    from .adapters import save as save_model
+
+    return save_model(model, file, pickles=pickles, durable=durable, exclude=exclude, include=include)

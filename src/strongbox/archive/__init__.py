@@ -1,0 +1,23 @@
+"""Archives: members of a zip file as data, parameters and variables, read lazily and written whole."""
+
+from .archive import Archive, ArchiveFile, open_archive
+from .check import CheckReport, Finding, check_archive
+from .contents import Contents, Entry, Exact, SaveReport, Typed
+from .statistics import open_normalization
+from .write import write_archive
+
+__all__ = [
+    "Archive",
+    "ArchiveFile",
+    "CheckReport",
+    "Contents",
+    "Entry",
+    "Exact",
+    "Finding",
+    "SaveReport",
+    "Typed",
+    "check_archive",
+    "open_archive",
+    "open_normalization",
+    "write_archive",
+]

@@ -1,0 +1,199 @@
+"""The check: everything that can be said of an archive without trusting it.
+
+It reads all of the file: structure, CRCs, digests, every pickle's opcodes, every tensor's geometry.
+Each thing worth saying is a finding; a note (a repacked zip, an inferred algorithm) leaves an archive
+clean, a warning does not. What an ordinary loader would have called is listed by name: most names are
+the harmless constructors that every archive needs, and those that are not become warnings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import LimitError, StrongboxError
+from ..limits import DEFAULT_LIMITS, Limits
+from ..values import TableSchedule, is_known_call, same
+from .archive import Archive, ArchiveFile, open_archive
+from .data import Data
+from .manifest import MANIFEST
+
+__all__ = ["CheckReport", "Finding", "check_archive"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that the check has to say.
+
+    ``level`` is ``"note"`` (good to know), ``"warning"`` (look before you load) or ``"error"`` (not
+    readable); ``kind`` one word for machines; ``member`` and ``offset`` the place in the file.
+    """
+
+    level: str
+    kind: str
+    message: str
+    member: str | None = None
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.member}: " if self.member else ""
+        return f"{self.level}: {place}{self.message}"
+
+
+@dataclass(kw_only=True)
+class CheckReport:
+    """What the check of one file came to.
+
+    ``called`` counts, by dotted name, what an ordinary unpickler would have called to read ``data``.
+    """
+
+    path: str | None
+    algorithm: str | None = None
+    sb3_version: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    called: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def readable(self) -> bool:
+        """Whether all of the file could be read."""
+        return not any(finding.level == "error" for finding in self.findings)
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to warn of."""
+        return all(finding.level == "note" for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0 clean, 1 findings, 2 unreadable."""
+        return 0 if self.clean else 1 if self.readable else 2
+
+    def __str__(self) -> str:
+        verdict = "clean" if self.clean else "findings" if self.readable else "unreadable"
+        return "\n".join([f"{self.path or 'archive'}: {verdict}", *(f"  {finding}" for finding in self.findings)])
+
+
+def check_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> CheckReport:
+    """Check one archive from a path, bytes or a binary file; never raises for what the file holds."""
+    report = CheckReport(path=str(file) if isinstance(file, str) or hasattr(file, "__fspath__") else None)
+    try:
+        with open_archive(file, limits=limits) as archive:
+            report.path = archive.path or report.path
+            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_statistics):
+                report.findings += _guarded(step, archive, report)
+    except StrongboxError as error:
+        report.findings.append(_error(error))
+    return report
+
+
+def _guarded(step: Any, archive: Archive, report: CheckReport) -> list[Finding]:
+    """The findings of one step; what stops the step is a finding, too, and the next step goes on."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(step(archive, report))
+    except StrongboxError as error:
+        findings.append(_error(error))
+    return findings
+
+
+def _error(error: StrongboxError) -> Finding:
+    hint = f" {error.hint}" if error.hint else ""
+    return Finding(
+        level="error",
+        kind=type(error).__name__,
+        message=f"{error.problem}{hint}",
+        member=error.member,
+        offset=error.offset,
+    )
+
+
+def _check_members(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    for remark in archive.members.remarks:
+        yield Finding(level="note", kind="structure", message=remark)
+    for name in archive.members:
+        try:
+            archive.members.verify(name)
+        except StrongboxError as error:
+            yield _error(error)
+    for name in archive.other_members:
+        yield Finding(level="note", kind="unknown-member", member=name, message="no part of the layout; never read.")
+
+
+def _check_manifest(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    manifest = archive.manifest
+    report.sb3_version = archive.sb3_version
+    if manifest is None:
+        return
+    expected = set(archive.members) - {MANIFEST}
+    for name in sorted(expected - set(manifest.digests)):
+        yield Finding(level="warning", kind="digest", member=name, message=f"not listed in {MANIFEST}: added later.")
+    for name in sorted(set(manifest.digests) - expected):
+        yield Finding(level="warning", kind="digest", member=name, message=f"listed in {MANIFEST}, but missing.")
+    for name in sorted(expected & set(manifest.digests)):
+        found = hashlib.sha256(archive.members.span(name)).hexdigest()
+        if found != manifest.digests[name]:
+            problem = f"expected SHA-256 {manifest.digests[name]}, found {found}: changed since it was saved."
+            yield Finding(level="warning", kind="digest", member=name, message=problem)
+
+
+def _check_data(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    called: Counter[str] = Counter()
+    for name in archive.data:
+        called.update(_calls(archive.data, name))
+    report.called = dict(sorted(called.items()))
+    for path in report.called:
+        if not is_known_call(path):
+            message = f"an ordinary loader would have called {path} while opening this file."
+            yield Finding(level="warning", kind="executes", member="data", message=message)
+    for path, part in archive.data.opaque().items():
+        yield Finding(level="warning", kind="opaque", member=f"data[{path}]", message=f"{part.type}: {part.reason}.")
+    yield from _check_two_forms(archive.data)
+    report.algorithm = archive.algorithm
+    if archive.algorithm is None:
+        yield Finding(level="note", kind="algorithm", member="data", message=archive.algorithm_evidence)
+
+
+def _calls(data: Data, name: str) -> Iterator[str]:
+    """What a pickle of data would have called; one that cannot be decoded is opaque, and told as such."""
+    try:
+        decoded = data.decoded(name)
+    except LimitError:
+        raise
+    except StrongboxError:
+        return
+    if decoded is not None:
+        yield from (call.path for call in decoded.calls)
+
+
+def _check_two_forms(data: Data) -> Iterator[Finding]:
+    """What SB3 would read and what Strongbox reads must be the same agent."""
+    for name in data:
+        if not data.is_portable(name) or data.pickle(name) is None:
+            continue
+        pickled = data.pickled_value(name)
+        if not same(_comparable(pickled), _comparable(data[name])):
+            message = "the portable form and the pickle differ: SB3 would read another value than Strongbox."
+            yield Finding(level="warning", kind="disagreement", member=f"data[{name!r}]", message=message)
+
+
+def _comparable(value: Any) -> Any:
+    """A table's pickle holds its points alone; how well it fits is said in the portable form only."""
+    return replace(value, largest_error=0.0, source="") if isinstance(value, TableSchedule) else value
+
+
+def _check_tensors(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    for name in archive.parameters:
+        for _, tensor in archive.parameters[name].tensors():
+            tensor.verify()
+    if archive.variables is not None:
+        for _, tensor in archive.variables.tensors():
+            tensor.verify()
+    yield from ()
+
+
+def _check_statistics(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    _ = archive.normalization
+    yield from ()

@@ -1,0 +1,94 @@
+"""What an archive is written from: the agent's parts, ready to be laid into members.
+
+An adapter captures a live agent into :class:`Contents`; the writer knows no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..values import Normalization, Opaque, TableSchedule, find_opaque
+
+__all__ = ["Contents", "Entry", "Exact", "SaveReport", "Typed"]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """An attribute that JSON holds exactly: it stands in ``data`` as it is."""
+
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """An attribute that JSON does not hold: its type, its value, its pickle for SB3's reader.
+
+    ``type`` is ``str(type(attribute))``, ``value`` what the recipes made of it (parts may be
+    :class:`~strongbox.values.Opaque`), ``pickle`` the bytes that SB3 will load, ``attributes`` the
+    first-level attributes that stand beside it for people to read.
+    """
+
+    type: str
+    value: Any
+    pickle: bytes | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Entry: TypeAlias = Exact | Typed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Everything that one archive holds.
+
+    ``parameters`` maps the name of a state dict to its tree, ``variables`` the names of other
+    tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``left_out`` says by name what
+    the agent had and the archive does not hold, and why.
+    """
+
+    algorithm: str
+    data: Mapping[str, Entry]
+    parameters: Mapping[str, Any]
+    variables: Any = None
+    sb3_version: str | None = None
+    system_info: str | None = None
+    normalization: Normalization | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def opaque(self) -> dict[str, Opaque]:
+        """The opaque parts of data by their path."""
+        return {path: part for name, value in self._typed() for path, part in find_opaque(value, name)}
+
+    def approximate(self) -> dict[str, TableSchedule]:
+        """The functions that were written as a table, by name."""
+        return {name: value for name, value in self._typed() if isinstance(value, TableSchedule)}
+
+    def _typed(self) -> Iterator[tuple[str, Any]]:
+        return ((name, entry.value) for name, entry in self.data.items() if isinstance(entry, Typed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveReport:
+    """What was written: the file and its size in bytes, and everything that is not exactly the agent's.
+
+    ``left_out`` maps names to the reason, ``opaque`` paths to the opaque part, ``approximate`` names
+    to the table that stands for a function.
+    """
+
+    path: str | None
+    size: int
+    left_out: Mapping[str, str]
+    opaque: Mapping[str, Opaque]
+    approximate: Mapping[str, TableSchedule]
+
+    def __str__(self) -> str:
+        lines = [f"{self.path or 'archive'}: {self.size:,} bytes"]
+        lines += [f"  left out     {name}: {reason}" for name, reason in self.left_out.items()]
+        lines += [f"  opaque       {path}: {part.type}, {part.reason}" for path, part in self.opaque.items()]
+        lines += [
+            f"  approximate  {name}: {table.source} as {len(table.values)} points, off by {table.largest_error:.3g}"
+            for name, table in self.approximate.items()
+        ]
+        return "\n".join(lines)

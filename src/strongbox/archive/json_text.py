@@ -1,0 +1,87 @@
+"""JSON as an archive may hold it: strict in structure, bounded in size, every number in range.
+
+Beyond the standard (RFC 8259) it takes ``NaN``, ``Infinity`` and ``-Infinity``, which SB3 writes.
+Refused are duplicate keys, integers of more than 128 bits, floats that overflow, more values than
+``Limits.nodes``, and nesting beyond ``Limits.depth``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from ..errors import FormatError, LimitError
+from ..limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["dump_lines", "dump_text", "parse_json"]
+
+_INTEGER_DIGITS = 39
+"""Digits of 2**128 - 1, the largest integer that a pickle may hold, too."""
+
+
+def parse_json(content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """Read JSON from UTF-8 bytes; raises FormatError and LimitError, never anything else."""
+    content = bytes(content)
+    if len(content) > limits.data_bytes:
+        raise LimitError(f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.")
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.nodes:
+        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.")
+    try:
+        parsed = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except UnicodeDecodeError as error:
+        raise FormatError("expected UTF-8, found other bytes.", offset=error.start) from None
+    except json.JSONDecodeError as error:
+        raise FormatError(f"expected JSON, found something else: {error.msg}.", offset=error.pos) from None
+    except RecursionError:
+        raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.") from None
+    if _depth(parsed, limits.depth) > limits.depth:
+        raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.")
+    return parsed
+
+
+def dump_text(value: Any) -> str:
+    """JSON on one line."""
+    return json.dumps(value, allow_nan=True, ensure_ascii=True)
+
+
+def dump_lines(mapping: dict[str, Any]) -> bytes:
+    """A JSON object with one line for each key, which people can read and ordinary tools compare."""
+    lines = [f"    {dump_text(key)}: {dump_text(value)}" for key, value in mapping.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}").encode("ascii")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise FormatError(f"expected every key once, found {twice!r} twice in one object.")
+    return mapping
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > _INTEGER_DIGITS:
+        raise LimitError(f"expected an integer of at most 128 bits, found one of {len(text):,} digits.")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise FormatError(f"expected a number in the range of float64, found {text[:40]}.")
+    return number
+
+
+def _depth(value: Any, limit: int) -> int:
+    """Levels of nesting, counted no further than one beyond the limit."""
+    level, layer = 0, [value]
+    while level <= limit and (containers := [item for item in layer if isinstance(item, dict | list)]):
+        level += 1
+        layer = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return level

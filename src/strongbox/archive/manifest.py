@@ -1,0 +1,102 @@
+"""``strongbox.json``: what an archive says of itself.
+
+The format version is one integer. A reader takes every version up to its own and refuses a later one,
+naming the version; a change that an older reader may safely ignore adds a key and keeps the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import FormatError, UnsupportedError, locate
+from ..limits import DEFAULT_LIMITS, Limits
+from .json_text import dump_lines, parse_json
+
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST", "Manifest"]
+
+MANIFEST = "strongbox.json"
+FORMAT_NAME = "strongbox archive"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The content of ``strongbox.json``.
+
+    ``digests`` maps every other member to its SHA-256 in hexadecimal, ``opaque`` the path of an
+    opaque part to its type and the reason, ``left_out`` the name of what was not kept to the reason,
+    ``approximate`` the name of a function to the largest error of the table that stands for it.
+    """
+
+    algorithm: str
+    writer: str
+    digests: Mapping[str, str]
+    opaque: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    approximate: Mapping[str, float] = field(default_factory=dict)
+    version: int = FORMAT_VERSION
+
+    def to_bytes(self) -> bytes:
+        """The JSON text, one line for each key."""
+        return dump_lines(
+            {
+                "format": FORMAT_NAME,
+                "version": self.version,
+                "writer": self.writer,
+                "algorithm": self.algorithm,
+                "digests": dict(self.digests),
+                "opaque": {path: dict(part) for path, part in self.opaque.items()},
+                "left_out": dict(self.left_out),
+                "approximate": dict(self.approximate),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
+        """Read and check the JSON text; raises FormatError, LimitError, and UnsupportedError on a later version."""
+        with locate(member=MANIFEST):
+            parsed = parse_json(content, limits=limits)
+            if not isinstance(parsed, dict) or parsed.get("format") != FORMAT_NAME:
+                raise FormatError(f'expected an object with "format": "{FORMAT_NAME}", found another.')
+            version = parsed.get("version")
+            if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+                raise FormatError(f"expected a version number, found {version!r}.")
+            if version > FORMAT_VERSION:
+                raise UnsupportedError(
+                    f"expected format version {FORMAT_VERSION} or earlier, found {version}.",
+                    hint="Update Strongbox: pip install --upgrade strongbox",
+                )
+            return cls(
+                version=version,
+                algorithm=_text(parsed, "algorithm"),
+                writer=_text(parsed, "writer"),
+                digests=_table(parsed, "digests", str),
+                opaque={path: _strings(part, path) for path, part in _table(parsed, "opaque", dict).items()},
+                left_out=_table(parsed, "left_out", str),
+                approximate=_table(parsed, "approximate", float),
+            )
+
+
+def _text(parsed: dict[str, Any], key: str) -> str:
+    value = parsed.get(key)
+    if not isinstance(value, str):
+        raise FormatError(f"expected text for {key!r}, found {type(value).__name__}.")
+    return value
+
+
+def _table(parsed: dict[str, Any], key: str, kind: type) -> dict[str, Any]:
+    value = parsed.get(key, {})
+    if not isinstance(value, dict):
+        raise FormatError(f"expected an object for {key!r}, found {type(value).__name__}.")
+    for name, item in value.items():
+        if not isinstance(item, kind):
+            raise FormatError(f"expected {kind.__name__} for {key}[{name!r}], found {type(item).__name__}.")
+    return value
+
+
+def _strings(part: dict[str, Any], path: str) -> dict[str, str]:
+    if not all(isinstance(item, str) for item in part.values()):
+        raise FormatError(f"expected text for the parts of opaque[{path!r}], found something else.")
+    return part

@@ -1,0 +1,134 @@
+"""Writing an archive: everything is prepared and checked before the first byte, then streamed once.
+
+The members stand in SB3's order, with Strongbox's own behind them. Times, order and encodings are
+fixed, so that the same contents give the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .. import _version
+from ..container import ZipWriter, replace_file
+from ..errors import UnsupportedError
+from ..tensors import PthPlan, plan_pth
+from ..values import find_opaque, normalization_to_json, to_portable
+from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION
+from .contents import Contents, Exact, SaveReport, Typed
+from .data import MARKERS, PORTABLE, SERIALIZED, TYPE
+from .json_text import dump_lines
+from .manifest import MANIFEST, Manifest
+
+__all__ = ["write_archive"]
+
+ALIGNMENT = 64
+"""Bytes: tensors begin at multiples of this in the outer file, so that a map serves vector loads."""
+
+
+def write_archive(
+    target: str | os.PathLike[str] | BinaryIO,
+    contents: Contents,
+    *,
+    pickles: bool = True,
+    durable: bool = True,
+) -> SaveReport:
+    """Write an archive to a path, replacing an old file whole, or to a seekable binary file.
+
+    A path without a suffix gets ``.zip``, as in SB3. ``pickles=False`` leaves out every pickle in
+    data, and raises UnsupportedError naming the culprits where a value has no portable form.
+    ``durable=False`` skips fsync: the file is still replaced in one step, but a power failure may
+    undo it.
+    """
+    if not pickles:
+        _require_portable(contents)
+    members = _small_members(contents, pickles=pickles)
+    plans = _tensor_plans(contents)
+    manifest = _manifest(contents)
+    if not isinstance(target, str | os.PathLike):
+        size = _write_members(target, members, plans, manifest)
+        return _report(None, size, contents)
+    path = Path(target)
+    path = path if path.suffix else path.with_name(path.name + ".zip")
+    with replace_file(path, durable=durable) as file:
+        size = _write_members(file, members, plans, manifest)
+    return _report(str(path), size, contents)
+
+
+def _write_members(
+    file: BinaryIO, members: Mapping[str, bytes], plans: Mapping[str, PthPlan], manifest: dict[str, Any]
+) -> int:
+    writer = ZipWriter(file)
+    digests: dict[str, str] = {}
+    digests[DATA] = writer.add(DATA, members[DATA]).sha256
+    for name, plan in plans.items():
+        digests[name] = plan.write(writer, name).sha256
+    for name, content in members.items():
+        if name != DATA:
+            digests[name] = writer.add(name, content).sha256
+    writer.add(MANIFEST, Manifest(digests=digests, **manifest).to_bytes())
+    writer.close()
+    return file.tell()
+
+
+def _small_members(contents: Contents, *, pickles: bool) -> dict[str, bytes]:
+    entries = {name: _entry_json(entry, pickles=pickles) for name, entry in contents.data.items()}
+    members = {DATA: dump_lines(entries)}
+    if contents.sb3_version is not None:
+        members[VERSION] = contents.sb3_version.encode("utf-8")
+    if contents.system_info is not None:
+        members[SYSTEM_INFO] = contents.system_info.encode("utf-8")
+    if contents.normalization is not None:
+        members[NORMALIZATION] = dump_lines(normalization_to_json(contents.normalization))
+    return members
+
+
+def _tensor_plans(contents: Contents) -> dict[str, PthPlan]:
+    trees = {VARIABLES[0]: {} if contents.variables is None else contents.variables}
+    trees.update({f"{name}.pth": tree for name, tree in contents.parameters.items()})
+    return {name: plan_pth(tree, align=ALIGNMENT) for name, tree in trees.items()}
+
+
+def _entry_json(entry: Exact | Typed, *, pickles: bool) -> Any:
+    if isinstance(entry, Exact):
+        return entry.value
+    written: dict[str, Any] = {TYPE: entry.type}
+    written.update({key: item for key, item in entry.attributes.items() if key not in MARKERS})
+    if not any(find_opaque(entry.value)):
+        written[PORTABLE] = to_portable(entry.value)
+    if pickles and entry.pickle is not None:
+        written[SERIALIZED] = base64.b64encode(entry.pickle).decode("ascii")
+    return written
+
+
+def _require_portable(contents: Contents) -> None:
+    culprits = contents.opaque()
+    if culprits:
+        listed = "; ".join(f"{path} ({part.type}: {part.reason})" for path, part in culprits.items())
+        raise UnsupportedError(
+            f"expected values that have a portable form, found {len(culprits)} that have none: {listed}.",
+            hint="Leave them out with exclude=[...], or save with pickles=True.",
+        )
+
+
+def _manifest(contents: Contents) -> dict[str, Any]:
+    return {
+        "algorithm": contents.algorithm,
+        "writer": f"strongbox {_version.__version__}",
+        "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque().items()},
+        "left_out": contents.left_out,
+        "approximate": {name: table.largest_error for name, table in contents.approximate().items()},
+    }
+
+
+def _report(path: str | None, size: int, contents: Contents) -> SaveReport:
+    return SaveReport(
+        path=path,
+        size=size,
+        left_out=dict(contents.left_out),
+        opaque=contents.opaque(),
+        approximate=contents.approximate(),
+    )
