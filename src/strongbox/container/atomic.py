@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..errors import StrongboxError
 
@@ -103,7 +104,27 @@ def create(temporary: str, mode: int | None) -> BinaryIO:
         # Some file systems have no permissions to keep.
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
-    return open(descriptor, "w+b")
+    return io.BufferedRandom(EagerFile(descriptor, "r+b"))
+
+
+class EagerFile(io.FileIO):
+    """A file whose content sets out for the disk while it is still being written.
+
+    Otherwise all of it sets out at the end, where someone waits for it: in ``fsync``, and on ext4 in
+    the rename as well.
+    """
+
+    _ahead = 0
+
+    def write(self, content: Any, /) -> int:
+        """Write, and from time to time have the system begin to carry off what was written."""
+        taken = super().write(content)
+        self._ahead += taken
+        if self._ahead >= LARGE and hasattr(os, "posix_fadvise"):
+            # This advice begins to write dirty pages; it drops pages only after they were written.
+            os.posix_fadvise(self.fileno(), max(0, self.tell() - self._ahead), self._ahead, os.POSIX_FADV_DONTNEED)
+            self._ahead = 0
+        return taken
 
 
 def finish(file: BinaryIO, *, durable: bool) -> None:

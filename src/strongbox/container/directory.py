@@ -38,6 +38,11 @@ class Directory(Mapping[str, Member]):
         self._members = dict(members)
         self.remarks = remarks
 
+    @property
+    def inflated_bytes(self) -> int:
+        """What all deflated members become together; what a budget over several archives is charged with."""
+        return sum(member.size for member in self._members.values() if member.deflated)
+
     def read(self, name: str) -> memoryview:
         """The content of a member, its length and CRC checked; stored members are not copied."""
         member = self._find(name)

@@ -25,6 +25,9 @@ from .plan import Piece, ZipPlan, as_bytes
 
 __all__ = ["Written", "ZipWriter"]
 
+WORTH_COMBINING = 1 << 17
+"""Combining CRCs takes as long as computing that of about so many bytes."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -154,14 +157,15 @@ class ZipWriter:
         return crc
 
     def _write_piece(self, piece: Piece, crc: int) -> int:
-        """Write a piece and return the CRC of all up to its end, computed where it is not known."""
+        """Write a piece and return the CRC of all up to its end."""
         view = memoryview(piece.content)
+        known = piece.crc if len(view) >= WORTH_COMBINING else None
         for start in range(0, len(view), CHUNK):
             chunk = view[start : start + CHUNK]
-            if piece.crc is None:
+            if known is None:
                 crc = checksum(chunk, crc)
             self._write(chunk)
-        return crc if piece.crc is None else combine_crc(crc, piece.crc, len(view))
+        return crc if known is None else combine_crc(crc, known, len(view))
 
     def _write(self, content: Content) -> None:
         """Write all of it; a file without a buffer may take less than it is given."""

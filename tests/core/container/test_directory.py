@@ -172,7 +172,9 @@ def test_deflated_members_are_remarked_on() -> None:
     assert read_directory(SMALL).remarks == (
         "1 of 3 members are deflated: the archive was repacked with an ordinary zip tool.",
     )
+    assert read_directory(SMALL).inflated_bytes == 160
     assert read_directory(MIXED).remarks == ()
+    assert read_directory(MIXED).inflated_bytes == 0
 
 
 def test_a_directory_outlives_its_source(tmp_path: Path) -> None:
