@@ -18,8 +18,8 @@ constructed with, or ``{"opaque": TYPE, "needs_code": bool}``.
 The schedule functions are those of Stable-Baselines3 0.6 to 2.6 (``stable_baselines3/common/utils.py``,
 MIT) and of rl-zoo3 (``utils/utils.py``, later ``rl_zoo3/utils.py``, MIT), as short as they are: a
 closure is pickled by value, so its text, its module's name and its file's name are in the pickle.
-torch and Stable-Baselines3 themselves are not needed, except for ``--sb3``, which writes
-``sb3.json`` with the interpreter that runs it.
+torch and Stable-Baselines3 themselves are not needed, except for ``--sb3``, which writes what the
+interpreter that runs it has of them to ``python-sb3.json``.
 
 This file runs under Python 3.6, so it is written for it.
 """
@@ -374,7 +374,6 @@ def code() -> Any:
         sb3.get_schedule_fn(main.square),
         opaque("function get_schedule_fn.<locals>.<lambda> of stable_baselines3.common.utils"),
     )
-    yield "class", main.Extractor, opaque("class Extractor of __main__")
     yield "instance", main.Extractor(3), opaque("instance of class Extractor of __main__")
     yield (
         "schedule class",
@@ -510,15 +509,6 @@ def spaces() -> Any:
         node = room.Box(0, 1, shape=(1,), dtype=numpy.float32)
         yield (
             "graph",
-            room.Graph(node_space=node, edge_space=room.Discrete(3)),
-            {
-                "$": "Graph",
-                "node_space": box(0, 1, (1,), "float32"),
-                "edge_space": discrete(3),
-            },
-        )
-        yield (
-            "graph without edges",
             room.Graph(node_space=node, edge_space=None),
             {
                 "$": "Graph",
@@ -538,9 +528,183 @@ def spaces() -> Any:
 
 
 # --------------------------------------------------------------------------------------------------
+# Stable-Baselines3 and torch as they are now
+
+
+def statistics(running: Any) -> Any:
+    """A RunningMeanStd."""
+    fields = {"mean": array(running.mean), "var": array(running.var), "count": float(running.count)}
+    return dict({"$": "RunningStatistics"}, **fields)
+
+
+def make_vec_normalize(observation_space: Any, action_space: Any) -> Any:
+    """A VecNormalize that has seen a few observations and rewards."""
+    import gymnasium
+    import numpy
+
+    vec_env: Any = importlib.import_module("stable_baselines3.common.vec_env")
+
+    class Env(gymnasium.Env):
+        def reset(self, **options: Any) -> Any:
+            return self.observation_space.sample(), {}
+
+        def step(self, action: Any) -> Any:
+            return self.observation_space.sample(), 1.5, False, False, {}
+
+    def make() -> Any:
+        env = Env()
+        env.observation_space, env.action_space = observation_space, action_space
+        return env
+
+    observation_space.seed(5)
+    wrapped = vec_env.VecNormalize(vec_env.DummyVecEnv([make, make]), clip_obs=5.0, gamma=0.9)
+    wrapped.reset()
+    for _ in range(3):
+        wrapped.step(numpy.zeros((2, 1), dtype="float32"))
+    observation_space._np_random = None
+    for space in getattr(observation_space, "spaces", {}).values():
+        space._np_random = None
+    return wrapped
+
+
+def normalizations() -> Any:
+    """VecNormalize over a Box and over a dictionary of boxes, as VecNormalize.save pickles it."""
+    import numpy
+    from gymnasium import spaces as room
+
+    def box_row(shape: Any) -> Any:
+        full = {"low": array(numpy.full(shape, -1, "float32")), "high": array(numpy.full(shape, 1, "float32"))}
+        return dict({"$": "Box"}, **full, shape=list(shape), dtype="float32")
+
+    def row(wrapped: Any, observations: Any, space: Any, **fields: Any) -> Any:
+        settings = {"clip_obs": 5.0, "clip_reward": 10.0, "gamma": 0.9, "epsilon": 1e-8}
+        known = {"$": "Normalization", "observations": observations, "rewards": statistics(wrapped.ret_rms)}
+        return dict(known, **settings, **fields, observation_space=space, action_space=box_row((1,)))
+
+    action = room.Box(-1, 1, (1,), numpy.float32)
+    single = make_vec_normalize(room.Box(-1, 1, (2,), numpy.float32), action)
+    yield "box", single, row(single, [["", statistics(single.obs_rms)]], box_row((2,)))
+    inside: Any = {"a": room.Box(-1, 1, (2,), numpy.float32), "b": room.Box(-1, 1, (1,), numpy.float32)}
+    several = make_vec_normalize(room.Dict(inside), action)
+    observations = [[key, statistics(several.obs_rms[key])] for key in ("a", "b")]
+    space = {"$": "Dict", "spaces": [["a", box_row((2,))], ["b", box_row((1,))]]}
+    yield "dict", several, row(several, observations, space, norm_obs_keys=["a", "b"])
+
+
+def sb3_objects() -> Any:
+    """What Stable-Baselines3 2.9 and torch put into an agent's data."""
+    import pathlib
+
+    import numpy
+    import torch
+
+    utils: Any = importlib.import_module("stable_baselines3.common.utils")
+    noise: Any = importlib.import_module("stable_baselines3.common.noise")
+    aliases: Any = importlib.import_module("stable_baselines3.common.type_aliases")
+    strategies: Any = importlib.import_module("stable_baselines3.her.goal_selection_strategy")
+    policies: Any = importlib.import_module("stable_baselines3.common.policies")
+
+    def reference(module: str, name: str) -> Any:
+        return {"$": "class", "module": module, "name": name}
+
+    def tensor(value: Any, dtype: str, **fields: Any) -> Any:
+        return dict({"$": "TorchTensor", "array": array(value), "dtype": dtype}, **fields)
+
+    type_aliases = "stable_baselines3.common.type_aliases"
+    yield "float schedule", utils.FloatSchedule(3), schedule("ConstantSchedule", value=3.0, as_float=True)
+    yield (
+        "linear schedule",
+        utils.LinearSchedule(1.0, 0.1, 0.5),
+        schedule("LinearSchedule", start=1.0, end=0.1, end_fraction=0.5),
+    )
+    two, tenth = numpy.zeros(2), numpy.full(2, 0.1)
+    normal = {"$": "NormalNoise", "mean": array(two), "sigma": array(tenth), "dtype": "float32"}
+    yield "normal noise", noise.NormalActionNoise(two, tenth), normal
+    yield (
+        "vectorized noise",
+        noise.VectorizedActionNoise(noise.NormalActionNoise(two, tenth), 2),
+        {
+            "$": "VectorizedNoise",
+            "base": normal,
+            "noises": [normal, normal],
+        },
+    )
+    yield (
+        "process noise",
+        noise.OrnsteinUhlenbeckActionNoise(two, tenth, initial_noise=tenth),
+        {
+            "$": "OrnsteinUhlenbeckNoise",
+            "mean": array(two),
+            "sigma": array(tenth),
+            "theta": 0.15,
+            "dt": 0.01,
+            "initial": array(tenth),
+            "previous": array(tenth),
+            "dtype": "float32",
+        },
+    )
+    yield (
+        "train frequency",
+        aliases.TrainFreq(4, aliases.TrainFrequencyUnit.STEP),
+        {
+            "$": "named_tuple",
+            "type": reference(type_aliases, "TrainFreq"),
+            "items": [4, {"$": "enum", "enum": reference(type_aliases, "TrainFrequencyUnit"), "value": "step"}],
+        },
+    )
+    yield (
+        "goal strategy",
+        strategies.GoalSelectionStrategy.FUTURE,
+        {
+            "$": "enum",
+            "enum": reference("stable_baselines3.her.goal_selection_strategy", "GoalSelectionStrategy"),
+            "value": 0,
+        },
+    )
+    yield "policy class", policies.ActorCriticPolicy, reference(policies.__name__, "ActorCriticPolicy")
+    yield (
+        "initializer",
+        torch.nn.init.orthogonal_,
+        {
+            "$": "function",
+            "module": "torch.nn.init",
+            "name": "orthogonal_",
+        },
+    )
+    yield (
+        "tensor",
+        torch.arange(6, dtype=torch.float32).reshape(2, 3).t(),
+        tensor(numpy.arange(6, dtype="float32").reshape(2, 3).T, "float32"),
+    )
+    yield (
+        "parameter",
+        torch.nn.Parameter(torch.ones(2)),
+        tensor(numpy.ones(2, "float32"), "float32", requires_grad=True, parameter=True),
+    )
+    yield (
+        "bfloat16",
+        torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+        tensor(numpy.array([1.5, -2.0], "float32"), "bfloat16"),
+    )
+    yield "no dimension", torch.tensor(True), tensor(numpy.array(True), "bool")
+    yield "device", torch.device("cuda", 1), {"$": "device", "name": "cuda:1"}
+    yield "dtype", torch.bfloat16, {"$": "torch_dtype", "name": "bfloat16"}
+    yield "size", torch.Size([2, 3]), {"$": "TorchSize", "sizes": [2, 3]}
+    yield "path", pathlib.PosixPath("/logs/run 1"), {"$": "path", "path": "/logs/run 1"}
+
+
+# --------------------------------------------------------------------------------------------------
 # Running
 
-KINDS = {"schedules": schedules, "code": code, "arrays": arrays, "generators": generators, "spaces": spaces}
+KINDS = {
+    "schedules": schedules,
+    "code": code,
+    "arrays": arrays,
+    "generators": generators,
+    "spaces": spaces,
+    "sb3": sb3_objects,
+    "normalizations": normalizations,
+}
 
 
 def make_fixtures(kinds: Any, made_with: Any) -> Any:
@@ -603,6 +767,11 @@ def main() -> Any:
     if sys.argv[1:2] == ["--one"]:
         fixtures = make_fixtures(sys.argv[2].split(","), sys.argv[3])
         print(json.dumps({"python": sys.version.split()[0], "fixtures": fixtures}))
+        return
+    if sys.argv[1:2] == ["--sb3"]:
+        sb3: Any = importlib.import_module("stable_baselines3")
+        fixtures = make_fixtures(["sb3", "normalizations"], "stable-baselines3==" + sb3.__version__)
+        write("python-sb3", {"fixtures": fixtures, "python": sys.version.split()[0]})
         return
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
