@@ -12,9 +12,7 @@ __all__ = ["agent_bytes", "fresh", "large_agent", "small_agent"]
 
 def large_agent(width: int) -> Any:
     """A PPO whose policy and value networks have two layers of ``width`` units, never trained."""
-    return PPO(
-        "MlpPolicy", "CartPole-v1", policy_kwargs={"net_arch": [width, width]}, device="cpu"
-    )
+    return PPO("MlpPolicy", "CartPole-v1", policy_kwargs={"net_arch": [width, width]}, device="cpu")
 
 
 def small_agent() -> Any:
