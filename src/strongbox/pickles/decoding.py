@@ -39,6 +39,9 @@ PROTOCOLS = range(2, 6)
 PROTO = int(Opcode.PROTO)
 STOP = int(Opcode.STOP)
 
+EXPANSION = 4
+"""Nodes for each opcode that are counted in the fastest way; with more than these the memo is used much."""
+
 
 def decode(
     data: bytes | bytearray | memoryview,
@@ -81,8 +84,9 @@ def decode_next(
             cut=len(view) < len(whole),
         )
         protocol, start = _read_protocol(machine, start)
+        before = machine.budget.opcodes
         end = _run(machine, start)
-        return _finish(machine, protocol, end), end
+        return _finish(machine, protocol, end, opcodes=machine.budget.opcodes - before), end
 
 
 def _read_protocol(machine: Machine, start: int) -> tuple[int, int]:
@@ -137,15 +141,15 @@ def _explain(machine: Machine, error: Exception, position: int) -> StrongboxErro
     return FormatError(f"Expected a value on the stack for opcode {opcode.name}, found none.")
 
 
-def _finish(machine: Machine, protocol: int, end: int) -> Decoded:
-    """Check that exactly one value is left, and how large it is."""
+def _finish(machine: Machine, protocol: int, end: int, *, opcodes: int) -> Decoded:
+    """Check that exactly one value is left, and how large it is, in time that the pickle's length allows."""
     if machine.marks:
         raise FormatError("Expected every MARK to be used up at STOP, found one open.", offset=end - 1)
     if len(machine.stack) != 1:
         found = len(machine.stack)
         raise FormatError(f"Expected one value on the stack at STOP, found {found}.", offset=end - 1)
     root = machine.stack[0]
-    nodes, cyclic = measure([root, *machine.popped], machine.limits)
+    nodes, cyclic = measure([root, *machine.popped], machine.limits, quick=EXPANSION * opcodes)
     machine.budget.count_nodes(nodes)
     return Decoded(
         root,

@@ -15,6 +15,8 @@ from .nodes import Call, Decoded, Global, Node, PersistentId
 
 __all__ = ["children", "measure", "walk"]
 
+QUICK = 10_000
+
 LEAVES: frozenset[type] = frozenset({type(None), bool, int, float, str, bytes, bytearray, Global})
 
 
@@ -47,25 +49,27 @@ def children(node: Node) -> Collection[Node]:
     return PARTS.get(type(node), _no_parts)(node)
 
 
-def measure(roots: Iterable[Node], limits: Limits) -> tuple[int, bool]:
+def measure(roots: Iterable[Node], limits: Limits, *, quick: int = QUICK) -> tuple[int, bool]:
     """How many nodes the graph has once shared parts are expanded, and whether it has cycles.
 
-    Raises LimitError where it is deeper than ``limits.depth`` or larger than ``limits.nodes``, and
-    FormatError where it has a cycle that does not go through what is done to a call after making it.
+    With cycles, what is done to each call after making it is counted once. Graphs of up to ``quick``
+    nodes are counted in the fastest way. Raises LimitError where the graph is deeper than
+    ``limits.depth`` or larger than ``limits.nodes``, and FormatError where it has a cycle that does
+    not go through what is done to a call after making it.
     """
     roots = list(roots)
-    total = _expand(roots, limits)
+    total = _expand(roots, min(quick, limits.nodes), limits.depth)
     if total is not None:
         return total, False
-    survey = _Survey(limits)
+    survey = _Survey(limits, children)
     total = sum(survey.visit(root) for root in roots)
-    _check_nodes(total, limits)
-    if survey.cyclic:
-        _check_cycles(roots)
-    return total, survey.cyclic
+    if not survey.cyclic:
+        _check_nodes(total, limits)
+        return total, False
+    return _count_with_cycles(roots, limits), True
 
 
-def _expand(roots: list[Node], limits: Limits) -> int | None:
+def _expand(roots: list[Node], nodes: int, depth: int) -> int | None:
     """Count level by level, shared parts as often as they occur; None where it does not come to an end.
 
     This is the fast way for nearly every graph. One that is too deep, too large or has cycles is left
@@ -73,18 +77,38 @@ def _expand(roots: list[Node], limits: Limits) -> int | None:
     """
     total = len(roots)
     level = [root for root in roots if type(root) not in LEAVES]
-    for _ in range(limits.depth):
+    for _ in range(depth):
         if not level:
             return total
         following: list[Node] = []
         for node in level:
             parts = children(node)
             total += len(parts)
-            if total > limits.nodes:
+            if total > nodes:
                 return None
             following += [part for part in parts if type(part) not in LEAVES]
         level = following
     return None if level else total
+
+
+def _count_with_cycles(roots: list[Node], limits: Limits) -> int:
+    """Count with shared parts expanded, but what is done to each call after making it only once."""
+    waiting = list(roots)
+
+    def early_parts(node: Node) -> Collection[Node]:
+        if type(node) is not Call:
+            return children(node)
+        waiting.extend(_late_call_parts(node))
+        return _early_call_parts(node)
+
+    survey = _Survey(limits, early_parts)
+    total = 0
+    while waiting:
+        total += survey.visit(waiting.pop())
+        _check_nodes(total, limits)
+    if survey.cyclic:
+        raise FormatError("Expected a value that does not contain itself, found one that does.")
+    return total
 
 
 def _check_nodes(number: int, limits: Limits) -> None:
@@ -98,8 +122,9 @@ def _check_nodes(number: int, limits: Limits) -> None:
 class _Survey:
     """Depth-first over the graph; the size and height of every finished part is kept by its id."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, parts: Callable[[Node], Collection[Node]]) -> None:
         self.limits = limits
+        self.parts = parts
         self.finished: dict[int, tuple[int, int]] = {}
         self.references = 0
         self.cyclic = False
@@ -131,7 +156,7 @@ class _Survey:
         return top.nodes or 1
 
     def _enter(self, key: int, node: Node) -> _Frame:
-        parts = children(node)
+        parts = self.parts(node)
         self.references += len(parts)
         # Each reference is at least one node of the expanded graph.
         _check_nodes(self.references, self.limits)
@@ -139,8 +164,9 @@ class _Survey:
         return _Frame(key, branches, 1 + len(parts) - len(branches))
 
     def _finish(self, frame: _Frame, depth: int) -> None:
-        _check_nodes(frame.nodes, self.limits)
         self._check_depth(depth + frame.height - 1)
+        # A size that is too large only grows; it is held back, since with cycles it means nothing.
+        frame.nodes = min(frame.nodes, self.limits.nodes + 1)
         self.finished[frame.key] = (frame.nodes, frame.height)
 
     def _check_depth(self, depth: int) -> None:
@@ -167,39 +193,6 @@ class _Frame:
         self.nodes += nodes
         if height >= self.height:
             self.height = height + 1
-
-
-def _check_cycles(roots: list[Node]) -> None:
-    """Refuse cycles in the graph without what is done to calls after making them."""
-    waiting = list(roots)
-    finished: set[int] = set()
-    while waiting:
-        root = waiting.pop()
-        if type(root) in LEAVES or id(root) in finished:
-            continue
-        path: list[tuple[int, list[Node]]] = [(id(root), _early_parts(root, waiting))]
-        opened = {id(root)}
-        while path:
-            key, parts = path[-1]
-            if not parts:
-                path.pop()
-                opened.discard(key)
-                finished.add(key)
-                continue
-            part = parts.pop()
-            if id(part) in opened:
-                raise FormatError("Expected a value that does not contain itself, found one that does.")
-            if type(part) not in LEAVES and id(part) not in finished:
-                path.append((id(part), _early_parts(part, waiting)))
-                opened.add(id(part))
-
-
-def _early_parts(node: Node, waiting: list[Node]) -> list[Node]:
-    """The parts that must exist before the node does; those that come later are left waiting."""
-    if type(node) is not Call:
-        return list(children(node))
-    waiting.extend(_late_call_parts(node))
-    return _early_call_parts(node)
 
 
 def _early_call_parts(call: Call) -> list[Node]:

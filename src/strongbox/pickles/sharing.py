@@ -1,7 +1,7 @@
 """Which parts of a graph are referred to more than once, and how they are recognised.
 
 Containers and calls are the same where they are the same object; texts and bytes where they are
-equal; names where module and name are. Numbers, short texts and the empty tuple are always written out.
+equal; names where module and name are. Numbers, the empty text and the empty tuple are always written out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .nodes import Global, Node
 
 __all__ = ["NEVER", "find_shared", "share_key"]
 
-SIZED: dict[type, int] = {str: 1, bytes: 1, tuple: 1}
-"""Shorter ones than this are written out each time."""
+MAY_BE_EMPTY: frozenset[type] = frozenset({str, tuple})
+"""Types whose empty value is always written out."""
 
 NEVER: frozenset[type] = frozenset({type(None), bool, int, float})
 """Types that are always written out."""
@@ -31,11 +31,10 @@ def share_key(node: Node) -> Any:
     return (node.module, node.name) if kind is Global else id(node)
 
 
-def find_shared(roots: list[Node], written_with: Callable[[Node, bool], tuple[Node, ...]]) -> set[Any]:
+def find_shared(roots: list[Node], written_with: Callable[[Node], tuple[Node, ...]]) -> set[Any]:
     """The keys of all nodes that are referred to more than once and worth sharing.
 
-    ``written_with(node, first)`` gives what has to be written, besides its parts, to write a name or
-    bytes for the first time, or again.
+    ``written_with`` gives what has to be written, besides its parts, to write a name or bytes.
     """
     once: set[Any] = set()
     shared: set[Any] = set()
@@ -44,13 +43,13 @@ def find_shared(roots: list[Node], written_with: Callable[[Node, bool], tuple[No
         parts = list(children(waiting.pop()))
         for part in parts:
             kind = type(part)
-            if kind in NEVER or (kind in SIZED and len(part) < SIZED[kind]):
+            if kind in NEVER or (kind in MAY_BE_EMPTY and not part):
                 continue
             key = share_key(part)
             first = key not in once
             (once if first else shared).add(key)
-            if kind is Global or kind is bytes:
-                parts.extend(written_with(part, first))
-            elif first and kind not in LEAVES:
+            if first and kind not in LEAVES:
                 waiting.append(part)
+            elif first:
+                parts.extend(written_with(part))
     return shared

@@ -27,7 +27,7 @@ class TorchWriter(Writer):
     protocol = 2
     methods: ClassVar[dict[type, Method]]
 
-    def written_with(self, node: Node, first: bool) -> tuple[Node, ...]:
+    def written_with(self, node: Node) -> tuple[Node, ...]:
         """Bytes are written by way of a name and a text; names are text of their own."""
         return (ENCODE, LATIN_1) if type(node) is bytes else ()
 

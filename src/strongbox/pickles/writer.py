@@ -85,9 +85,9 @@ class Writer:
         method(self, node)
         self.level -= 1
 
-    def written_with(self, node: Node, first: bool) -> tuple[Node, ...]:
-        """What must be written to write a name or bytes, for the first time or again."""
-        return (node.module, node.name) if type(node) is Global and first else ()
+    def written_with(self, node: Node) -> tuple[Node, ...]:
+        """What has to be written, besides its parts, to write a node."""
+        return (node.module, node.name) if type(node) is Global else ()
 
     # ---- output
 
