@@ -23,7 +23,7 @@ def furnish(folder: Path) -> None:
     ``ppo.zip``, ``sac.zip`` and ``td3.zip`` are what SB3 wrote, ``own.zip`` has a schedule and a features
     extractor of somebody's own in it, ``downloads/stranger.zip`` runs a command when it is unpickled.
     """
-    copies = {"ppo": "ppo", "sac": "sac", "td3": "td3", "own": "ppo-own-code", "pendulum": "ppo-gsde-normalized"}
+    copies = {"ppo": "cartpole", "sac": "sac", "td3": "td3", "own": "ppo-own-code", "pendulum": "ppo-gsde-normalized"}
     for name, source in copies.items():
         shutil.copy(ARCHIVES / f"{source}.zip", folder / f"{name}.zip")
     shutil.copy(ARCHIVES / "ppo-gsde-normalized.vecnormalize.pkl", folder / "vecnormalize.pkl")
@@ -31,7 +31,7 @@ def furnish(folder: Path) -> None:
     downloads.mkdir()
     for name in ("a2c", "dqn"):
         shutil.copy(ARCHIVES / f"{name}.zip", downloads)
-    make_stranger(ARCHIVES / "ppo.zip", downloads / "stranger.zip")
+    make_stranger(ARCHIVES / "cartpole.zip", downloads / "stranger.zip")
 
 
 class Command:
