@@ -1,0 +1,242 @@
+"""The live model: made as SB3's ``load`` makes it, from attributes that are live already.
+
+What SB3 does and this does not: draw random numbers (it seeds the whole process with the agent's seed
+and initialises networks that are overwritten at once), and take the memory of a replay buffer for an
+agent that only acts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium
+import numpy
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.noise import VectorizedActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import check_for_correct_spaces, get_device
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..errors import MismatchError, StrongboxError
+from ..values import Normalization
+from .deferred import defer_buffer
+from .draft import Draft
+from .initialisation import Skipped, keep_random_states, skip_initialisation
+from .normalization import normalize_environment
+from .state import Filler
+
+__all__ = ["build_model", "prepare_environment"]
+
+
+def build_model(
+    algorithm: type[BaseAlgorithm],
+    attributes: dict[str, Any],
+    draft: Draft,
+    *,
+    env: VecEnv | None,
+    device: torch.device | str,
+    skipped: frozenset[str],
+    release: Callable[[], None],
+) -> BaseAlgorithm:
+    """A model with the attributes and tensors of a draft.
+
+    Where a network has parameters that the archive does not bring, it is built again and initialised
+    in the ordinary way. Raises MismatchError where names or shapes differ.
+    """
+    with _spaces_kept(attributes), keep_random_states(get_device(device)):
+        with skip_initialisation() as uninitialised:
+            model = _make(algorithm, attributes, env=env, device=device)
+        if not _brings(draft, model, uninitialised):
+            model = _make(algorithm, attributes, env=env, device=device)
+        _fill(model, draft, skipped, Filler(release))
+        if model.use_sde:
+            # The exploration matrix is drawn anew, on the right device.
+            model.policy.reset_noise()  # type: ignore[operator]
+    return model
+
+
+def _make(
+    algorithm: type[BaseAlgorithm], attributes: dict[str, Any], *, env: VecEnv | None, device: torch.device | str
+) -> BaseAlgorithm:
+    try:
+        model = algorithm(
+            policy=attributes["policy_class"],
+            env=env,
+            device=device,
+            _init_setup_model=False,  # type: ignore[call-arg]
+        )
+        model.__dict__.update(_own(algorithm, attributes))
+        with _unseeded(model), _buffer_deferred(model):
+            model._setup_model()
+    except StrongboxError:
+        raise
+    except Exception as error:
+        # The attributes come from a file; whatever they make SB3 raise is about the file.
+        raise MismatchError(
+            f"expected attributes that {algorithm.__name__} can be built with, found that it cannot: "
+            f"{type(error).__name__}: {error}",
+            hint="Replace the one it speaks of with custom_objects={...}.",
+        ) from error
+    _restore_derived(model, attributes)
+    return model
+
+
+def _own(algorithm: type, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes, refusing those that would stand in front of a method."""
+    for name in attributes:
+        if callable(getattr(algorithm, name, None)):
+            raise MismatchError(f"expected attributes in data, found {name!r}, which is a method of the algorithm.")
+    return dict(attributes)
+
+
+def _restore_derived(model: Any, attributes: Mapping[str, Any]) -> None:
+    """Put back what setting up has overwritten and no parameter holds.
+
+    These are ARS's weights, which SB3 draws anew, and TQC's target entropy, a number of another type.
+    """
+    weights, entropy = attributes.get("weights"), attributes.get("target_entropy")
+    if hasattr(model, "n_delta") and isinstance(weights, torch.Tensor) and weights.shape == model.weights.shape:
+        model.weights = weights.to(model.weights.device)
+    if hasattr(model, "target_entropy") and isinstance(entropy, float | numpy.floating):
+        model.target_entropy = entropy
+
+
+@contextmanager
+def _unseeded(model: BaseAlgorithm) -> Iterator[None]:
+    """Keep SB3 from seeding the process, the environment and the action space once more."""
+    seed, model.seed = model.seed, None
+    yield
+    model.seed = seed
+
+
+@contextmanager
+def _buffer_deferred(model: BaseAlgorithm) -> Iterator[None]:
+    """Let an agent without an environment have a replay buffer that takes no memory until it is used."""
+    if not isinstance(model, OffPolicyAlgorithm) or model.env is not None:
+        yield
+        return
+    model.replay_buffer = object()  # type: ignore[assignment]
+    yield
+    assert model.replay_buffer_class is not None
+    model.replay_buffer = defer_buffer(model.replay_buffer_class, model)
+
+
+# -- tensors ------------------------------------------------------------------------------------
+
+
+def _brings(draft: Draft, model: BaseAlgorithm, uninitialised: Skipped) -> bool:
+    """Whether the archive has a tensor for every parameter that was left uninitialised."""
+    brought = draft.parameters.get("policy", {})
+    live = model.policy.state_dict(keep_vars=True)
+    return uninitialised.all_in(tensor for key, tensor in live.items() if key in brought)
+
+
+def _fill(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], filler: Filler) -> None:
+    expected = [name for name in model._get_torch_save_params()[0] if name not in skipped]
+    if set(expected) != set(draft.parameters):
+        raise MismatchError(
+            f"expected state dicts named {', '.join(expected)}, found {', '.join(draft.parameters) or 'none'}.",
+            hint="Leave out with skip=[...] what the archive lacks or has too much.",
+        )
+    for name in expected:
+        target = functools.reduce(getattr, name.split("."), model)
+        if isinstance(target, torch.optim.Optimizer):
+            filler.fill_optimizer(target, draft.parameters[name], name)
+        else:
+            module = getattr(target, "_orig_mod", target)
+            assert isinstance(module, torch.nn.Module)
+            filler.fill_module(module, draft.parameters[name], name)
+    _fill_variables(model, draft, filler)
+
+
+def _fill_variables(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
+    for name, tensor in draft.variables.items():
+        if tensor is None:
+            continue
+        target = getattr(model, name, None) if name in model._get_torch_save_params()[1] else None
+        if not isinstance(target, torch.Tensor):
+            raise MismatchError(
+                f"expected variables of {type(model).__name__}, found {name!r}, which it does not have.",
+                hint=f"Leave it out with skip=[{name!r}].",
+            )
+        filler.fill_tensor(target, tensor, name)
+
+
+# -- spaces -------------------------------------------------------------------------------------
+
+_SPACES = ("observation_space", "action_space")
+
+
+@contextmanager
+def _spaces_kept(attributes: Mapping[str, Any]) -> Iterator[None]:
+    """Give the generators of the spaces back as they were: networks for images draw a sample."""
+    spaces = [part for name in _SPACES for part in _parts(attributes[name])]
+    states = [_state(space) for space in spaces]
+    yield
+    for space, state in zip(spaces, states, strict=True):
+        if state is None:
+            space._np_random = None  # type: ignore[assignment]
+        else:
+            space.np_random.bit_generator.state = state
+
+
+def _state(space: gymnasium.spaces.Space[Any]) -> Any:
+    return None if space._np_random is None else space._np_random.bit_generator.state
+
+
+def _parts(space: Any) -> Iterator[gymnasium.spaces.Space[Any]]:
+    """A space and all the spaces inside it."""
+    if not isinstance(space, gymnasium.spaces.Space):
+        raise MismatchError(f"expected a space, found {type(space).__name__}.")
+    yield space
+    inner = getattr(space, "spaces", ())
+    for part in inner.values() if isinstance(inner, Mapping) else inner:
+        yield from _parts(part)
+    for name in ("feature_space", "node_space", "edge_space"):
+        if getattr(space, name, None) is not None:
+            yield from _parts(getattr(space, name))
+
+
+# -- the environment ------------------------------------------------------------------------------
+
+
+def prepare_environment(
+    env: Any,
+    algorithm: type[BaseAlgorithm],
+    draft: Draft,
+    attributes: dict[str, Any],
+    *,
+    normalization: Normalization | None,
+    force_reset: bool,
+) -> VecEnv | None:
+    """Wrap and check an environment as SB3 does, with the agent's normalization put back onto it.
+
+    ``attributes`` follow: the number of environments, the noise that depends on it, and, with
+    ``force_reset``, the last observation, which the environment's own reset replaces.
+    """
+    if env is None:
+        return None
+    verbose = attributes.get("verbose", 0)
+    wrapped = algorithm._wrap_env(env, verbose if isinstance(verbose, int) else 0)
+    if normalization is not None:
+        wrapped = normalize_environment(wrapped, normalization)
+    try:
+        check_for_correct_spaces(wrapped, attributes["observation_space"], attributes["action_space"])
+    except ValueError as error:
+        raise MismatchError(f"expected the spaces that the agent was trained on, found others: {error}.") from error
+    if force_reset:
+        attributes["_last_obs"] = None
+    attributes["n_envs"] = wrapped.num_envs
+    _fit_noise(draft, attributes, wrapped.num_envs)
+    return wrapped
+
+
+def _fit_noise(draft: Draft, attributes: dict[str, Any], count: int) -> None:
+    noise = attributes.get("action_noise")
+    if isinstance(noise, VectorizedActionNoise) and noise.n_envs != count:
+        attributes["action_noise"] = VectorizedActionNoise(noise.base_noise, count) if count > 1 else noise.base_noise
+        draft.migrated.append(f"action_noise: one for each of {count} environments, instead of {noise.n_envs}")

@@ -1,0 +1,251 @@
+"""A live agent as the contents of an archive.
+
+What SB3 would save is saved, attribute by attribute: exactly where JSON can hold it, otherwise as a
+value beside a pickle for SB3's reader. What cannot be kept (an open file, a language model, a
+function that is no schedule) is left out by name, with the reason; one attribute never makes the
+save fail. Nothing of this machine goes in: no memory address, no absolute path. Names are put in
+order, so that the same agent gives the same bytes in whatever order its attributes were set.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import stable_baselines3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.utils import get_system_info
+
+from ..archive import Contents, Exact, Typed
+from ..errors import StrongboxError, UnsupportedError
+from ..limits import DEFAULT_LIMITS
+from ..pickles import Call, Global, encode
+from ..values import Normalization, Opaque, find_opaque, is_exact_json, to_value
+from .foreign import is_machine_path, pickle_bounded, read_nodes, shorten_path, unshare, without_machine
+from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
+from .trees import describe_tree
+
+__all__ = ["capture"]
+
+REMEMBERED = 1 << 14
+"""Bytes of a pickle up to which its reading is remembered."""
+
+SHORTENED = "an absolute path of this machine, kept as its last part"
+
+LONGEST_TEXT = 10_000
+"""Characters of one attribute's text beside a typed entry."""
+
+DEBRIS = frozenset(("__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "low_repr", "high_repr"))
+"""Attributes that say nothing, or something else in each run."""
+
+Entry = Exact | Typed
+
+
+def capture(
+    model: BaseAlgorithm,
+    *,
+    exclude: Collection[str] = (),
+    include: Collection[str] = (),
+    normalization: Normalization | None = None,
+) -> Contents:
+    """Everything of a live agent that an archive holds; tensors are described, not copied."""
+    left_out: dict[str, str] = {}
+    data = dict(_entries(attributes_to_save(model, exclude=exclude, include=include), left_out))
+    parameters = {name: describe_tree(state, name) for name, state in model.get_parameters().items()}
+    names = model._get_torch_save_params()[1]
+    variables = {name: functools.reduce(getattr, name.split("."), model) for name in names}
+    return Contents(
+        algorithm=f"{type(model).__module__}.{type(model).__qualname__}",
+        data=data,
+        parameters=parameters,
+        variables=describe_tree(variables, "variables"),
+        sb3_version=stable_baselines3.__version__,
+        system_info=_system_info(),
+        normalization=normalization,
+        left_out=left_out,
+    )
+
+
+def attributes_to_save(
+    model: BaseAlgorithm, *, exclude: Collection[str] = (), include: Collection[str] = ()
+) -> dict[str, Any]:
+    """The attributes that SB3 would save, by name, in order."""
+    excluded = (set(exclude) | set(model._excluded_save_params())) - set(include)
+    for names in model._get_torch_save_params():
+        excluded.update(name.split(".")[0] for name in names)
+    return {name: model.__dict__[name] for name in sorted(model.__dict__) if name not in excluded}
+
+
+@functools.lru_cache(maxsize=1)
+def _system_info() -> str:
+    text: str = get_system_info(print_info=False)[1]
+    return text
+
+
+# -- one attribute ------------------------------------------------------------------------------
+
+
+def _entries(attributes: Mapping[str, Any], left_out: dict[str, str]) -> Iterator[tuple[str, Entry]]:
+    for name, attribute in attributes.items():
+        try:
+            if name in SCHEDULE_NAMES and callable(attribute):
+                yield name, _schedule_entry(attribute)
+            else:
+                yield name, _entry(name, attribute, left_out)
+        except StrongboxError as error:
+            left_out[name] = error.problem
+
+
+def _entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
+    if isinstance(attribute, str) and is_machine_path(attribute):
+        raise UnsupportedError("it is an absolute path of this machine")
+    if is_exact(attribute):
+        return _exact_entry(name, attribute, left_out)
+    if type(attribute) is deque and is_exact(list(attribute)):
+        return _episodes_entry(attribute)
+    understood = _understand(pickle_bounded(attribute))
+    for path in understood.shortened:
+        left_out[f"{name}: {shorten_path(path)}"] = SHORTENED
+    return _typed(attribute, understood.pickle, understood.value)
+
+
+@dataclass(frozen=True)
+class _Understood:
+    """What a pickle comes to: the value, the bytes that are written in its place, the paths cut down."""
+
+    value: Any
+    pickle: bytes
+    shortened: tuple[str, ...]
+
+
+def _understand(content: bytes) -> _Understood:
+    return _remembered(content) if len(content) <= REMEMBERED else _read(content)
+
+
+def _read(content: bytes) -> _Understood:
+    decoded, shortened = read_nodes(content)
+    value = to_value(decoded, limits=DEFAULT_LIMITS)
+    if any(find_opaque(value)) or decoded.popped or decoded.cyclic:
+        return _Understood(value, encode(decoded), tuple(shortened))
+    return _Understood(value, encode(unshare(decoded.root)), tuple(shortened))
+
+
+_remembered = functools.lru_cache(maxsize=256)(_read)
+"""Most of an agent's attributes are the same each time it is saved."""
+
+
+def _episodes_entry(episodes: deque[Any]) -> Typed:
+    """A deque of what JSON could hold as it is: it needs no reading to be understood."""
+    node = Call(Global("collections", "deque"), ((), episodes.maxlen) if episodes.maxlen is not None else ())
+    node.appended = list(episodes)
+    return _typed(episodes, encode(node), episodes.copy())
+
+
+def _exact_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Exact:
+    shortened: list[str] = []
+    value = _without_paths(attribute, shortened)
+    for path in shortened:
+        left_out[f"{name}: {shorten_path(path)}"] = SHORTENED
+    return Exact(value)
+
+
+def _without_paths(value: Any, shortened: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_without_paths(item, shortened) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_paths(item, shortened) for key, item in value.items()}
+    if isinstance(value, str) and is_machine_path(value):
+        shortened.append(value)
+        return shorten_path(value)
+    return value
+
+
+def is_exact(value: Any) -> bool:
+    """Whether an archive's JSON holds a value exactly, integers of at most 128 bits included."""
+    return is_exact_json(value) and all(number.bit_length() < 128 for number in _integers(value))
+
+
+def _integers(value: Any) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _integers(item)
+
+
+def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
+    return Typed(
+        type=str(type(attribute)),
+        value=value,
+        pickle=pickle,
+        attributes=_attributes(attribute),
+    )
+
+
+# -- schedules ----------------------------------------------------------------------------------
+
+
+def _schedule_entry(attribute: Any) -> Typed:
+    """A schedule of SB3's own classes, or of a table where it is any other function."""
+    schedule = known_schedule(attribute)
+    if schedule is None:
+        schedule = _understood(attribute)
+        attribute = live_schedule(schedule)
+    return _typed(attribute, _understand(pickle_bounded(attribute)).pickle, schedule)
+
+
+def _understood(attribute: Any) -> Any:
+    """The known schedule that a function of an earlier SB3 is, or else a table of the function."""
+    try:
+        value = _understand(pickle_bounded(attribute)).value
+    except StrongboxError as error:
+        value = Opaque(type=str(type(attribute)), reason=error.problem)
+    return tabulate(attribute) if any(find_opaque(value)) or not callable(value) else value
+
+
+# -- what stands beside a typed entry for people to read --------------------------------------------
+
+_class_attributes: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+
+
+def _attributes(attribute: Any) -> dict[str, Any]:
+    """The first-level attributes as SB3 writes them: JSON where it can be, otherwise text."""
+    if isinstance(attribute, type):
+        if attribute not in _class_attributes:
+            _class_attributes[attribute] = _shown_items(vars(attribute))
+        return _class_attributes[attribute]
+    if isinstance(attribute, dict):
+        return _shown_items(attribute)
+    return _shown_items(getattr(attribute, "__dict__", {}))
+
+
+def _shown_items(items: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): _shown(item) for key, item in items.items() if key not in DEBRIS}
+
+
+def _shown(item: Any) -> Any:
+    if item is None or isinstance(item, bool | int | float):
+        return item
+    if isinstance(item, str):
+        return without_machine(item)
+    if isinstance(item, set | frozenset):
+        # Sets have another order in each run.
+        return f"{type(item).__name__}({', '.join(sorted(map(_text, item)))})"
+    try:
+        json.dumps(item)
+        return _without_paths(item, [])
+    except (TypeError, ValueError, RecursionError):
+        pass
+    return _text(item)
+
+
+def _text(item: Any) -> str:
+    try:
+        return without_machine(str(item))[:LONGEST_TEXT]
+    except Exception:  # noqa: BLE001 - foreign code makes the text, which is only there to be read
+        return f"<{type(item).__name__}>"

@@ -1,0 +1,252 @@
+"""Loading: an archive becomes a live model, ready to learn on.
+
+The steps are those of SB3's own ``load``: wrap and check the environment, make the model without its
+networks, set its attributes, let it build its networks, and overwrite their parameters. What differs:
+every attribute is built from a value, never unpickled; what is not understood stays behind and is
+said; the networks are not initialised first; the process's random generators are left alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.utils import get_device
+
+from ..archive import Archive, ArchiveFile, open_archive
+from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
+from ..limits import DEFAULT_LIMITS, Limits
+from ..values import ClassReference, find_opaque
+from .build import build_model, prepare_environment
+from .classes import ALGORITHMS, find_class
+from .draft import Draft, Live, read_draft
+from .migrations import migrate
+from .pickled import load_pickled
+from .report import LoadReport, attach_report, keep_normalization
+from .restore import Restorer
+
+__all__ = ["load"]
+
+REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
+"""Attributes that an agent cannot be built without; for any other SB3 has a default."""
+
+
+def load(
+    file: Archive | ArchiveFile,
+    *,
+    env: Any = None,
+    device: torch.device | str = "auto",
+    cls: type[BaseAlgorithm] | None = None,
+    trust: str | Collection[str] = (),
+    custom_objects: Mapping[str, Any] | None = None,
+    skip: str | Collection[str] = (),
+    limits: Limits = DEFAULT_LIMITS,
+    force_reset: bool = True,
+) -> Any:
+    """Load a live SB3 or sb3-contrib model from an archive.
+
+    ``env`` is the environment to go on learning with; an agent may act without one. ``cls`` insists
+    on a class; another is a MismatchError. ``trust`` names classes of your own that the archive may
+    use (``["my_project.nets.Extractor"]``), or is ``"pickle"`` for an archive whose code you would
+    run. ``custom_objects`` replaces attributes by name, ``skip`` leaves attributes, state dicts or
+    variables out. ``force_reset`` makes the environment begin anew where one is given.
+
+    Attributes that are not understood stay behind: one warning (:class:`LeftBehind`) lists them, and
+    ``model.strongbox_report`` keeps the list. Raises RefusedError where such a one is needed to build
+    the agent, MismatchError where archive and request do not fit together, UnsupportedError for what
+    is understood but cannot be loaded here.
+    """
+    if not isinstance(file, Archive):
+        with open_archive(file, limits=limits) as archive:
+            return load(
+                archive,
+                env=env,
+                device=device,
+                cls=cls,
+                trust=trust,
+                custom_objects=custom_objects,
+                skip=skip,
+                force_reset=force_reset,
+            )
+    trusted, pickles = _read_trust(trust)
+    with locate(path=file.path):
+        algorithm = find_algorithm(file, cls=cls, trust=trusted)
+        draft, skipped = _draft(file, dict(custom_objects or {}), _names(skip))
+        restorer = Restorer(trust=trusted, device=get_device(device))
+        attributes, left = _restore_attributes(draft, file, restorer, pickles=pickles)
+        environment = prepare_environment(
+            env, algorithm, draft, attributes, normalization=file.normalization, force_reset=force_reset
+        )
+        model = build_model(
+            algorithm,
+            attributes,
+            draft,
+            env=environment,
+            device=device,
+            skipped=skipped,
+            release=file.release_memory,
+        )
+    report = LoadReport(
+        path=file.path,
+        algorithm=draft.algorithm,
+        left=left,
+        migrated=tuple(draft.migrated),
+        replaced=tuple(custom_objects or ()),
+        skipped=tuple(sorted(skipped)),
+    )
+    if environment is None and file.normalization is not None:
+        keep_normalization(model, file.normalization)
+    attach_report(model, report)
+    return model
+
+
+# -- the class ----------------------------------------------------------------------------------
+
+
+def find_algorithm(archive: Archive, *, cls: type | None = None, trust: Collection[str] = ()) -> type[BaseAlgorithm]:
+    """The class of an archive's agent; raises MismatchError where ``cls`` is another."""
+    named = archive.algorithm
+    if cls is not None:
+        _check_class(cls, archive)
+        return cls
+    if named is None:
+        raise MismatchError(
+            f"expected an archive that tells its algorithm, found that {archive.algorithm_evidence}.",
+            hint="Say which it is: cls=PPO.",
+        )
+    module, _, name = named.rpartition(".")
+    try:
+        found = find_class(ClassReference(module, name), trust=trust)
+    except RefusedError as error:
+        error.hint = f'If the algorithm is yours, give its class, cls={name}, or name it: trust=["{named}"].'
+        raise
+    if not (isinstance(found, type) and issubclass(found, BaseAlgorithm)):
+        raise MismatchError(f"expected the class of an algorithm, found {named}.")
+    return found
+
+
+def _check_class(cls: type, archive: Archive) -> None:
+    """Insist that a class is the archive's, or one of the caller's own derived from it."""
+    named, given = archive.algorithm, _path(cls)
+    own = cls.__name__ not in ALGORITHMS.get(cls.__module__, ())
+    if named is None or given == named or (own and named in map(_path, cls.__mro__)):
+        return
+    raise MismatchError(
+        f"expected an agent of {given}, as cls asks, found one of {named} ({archive.algorithm_evidence}).",
+        hint=f"Leave out cls, or give {named.rpartition('.')[2]}.",
+    )
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+# -- what the caller asks for -------------------------------------------------------------------
+
+
+def _read_trust(trust: str | Collection[str]) -> tuple[frozenset[str], bool]:
+    """The classes that a caller trusts by name, and whether pickles are trusted too."""
+    names = _names(trust)
+    return names - {"pickle"}, "pickle" in names
+
+
+def _names(names: str | Collection[str]) -> frozenset[str]:
+    return frozenset((names,) if isinstance(names, str) else names)
+
+
+def _draft(archive: Archive, replaced: dict[str, Any], skipped: frozenset[str]) -> tuple[Draft, frozenset[str]]:
+    """The migrated draft of an archive; names may be given as the file or as the installed SB3 has them."""
+    early = {name: value for name, value in replaced.items() if name in archive.data}
+    draft = read_draft(archive, archive.algorithm or "", replaced=early, skipped=skipped)
+    known = {*archive.data, *archive.parameters, *(archive.variables or ())}
+    migrate(draft)
+    for name, value in replaced.items():
+        if name in draft.data:
+            draft.data[name] = Live(value)
+    _check_names("custom_objects", replaced.keys() - early.keys(), draft.data.keys() | archive.data.keys())
+    _check_names("skip", skipped, known | draft.data.keys())
+    for name in skipped & draft.data.keys():
+        del draft.data[name]
+    return draft, skipped
+
+
+def _check_names(option: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3) or sorted(known)
+            raise MismatchError(
+                f"expected names that the archive has in {option}, found {name!r}.",
+                hint=f"Names near to it: {', '.join(near[:5])}.",
+            )
+
+
+# -- the attributes -----------------------------------------------------------------------------
+
+
+def _restore_attributes(
+    draft: Draft, archive: Archive, restorer: Restorer, *, pickles: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The live attributes by name, and why others stayed behind; raises where one of these is required."""
+    attributes: dict[str, Any] = {}
+    left: dict[str, str] = {}
+    for name, value in draft.data.items():
+        if isinstance(value, Live):
+            attributes[name] = value.value
+            continue
+        try:
+            attributes[name] = _restore(restorer, name, value)
+        except StrongboxError as error:
+            if pickles and name in archive.data and archive.data.pickle(name) is not None:
+                attributes[name] = load_pickled(archive, name)
+            elif name in REQUIRED:
+                raise _needed(name, value, error) from error
+            else:
+                left[name] = error.problem
+    for name in REQUIRED:
+        if name not in attributes:
+            raise MismatchError(
+                f"expected {name!r} in the archive's data, which the agent is built with, found none.",
+                hint=f"Give it: custom_objects={{{name!r}: ...}}." if name in archive.data else None,
+            )
+    return attributes, left
+
+
+def _restore(restorer: Restorer, name: str, value: Any) -> Any:
+    try:
+        return restorer(value)
+    except StrongboxError:
+        raise
+    except Exception as error:
+        # A constructor of another package refused what the file says.
+        raise UnsupportedError(
+            f"expected a value that {type(value).__name__} can be built from in {name!r}, "
+            f"found one that it refuses: {type(error).__name__}: {error}."
+        ) from error
+
+
+def _needed(name: str, value: Any, error: StrongboxError) -> RefusedError:
+    """The error for an attribute that the agent cannot be built without, with the ways out."""
+    parts = dict(find_opaque(value, name))
+    if parts:
+        found = "; ".join(f"{path} is {part.type}: {part.reason}" for path, part in parts.items())
+    else:
+        found = error.problem
+    ways = [f"Give it yourself: custom_objects={{{name!r}: ...}}"]
+    trusted = _class_to_trust(error)
+    if trusted and not parts:
+        ways.append(f'or, if the class is yours and can be imported, name it: trust=["{trusted}"]')
+    else:
+        ways.append('or, if you would run code from this file, trust="pickle"')
+    return RefusedError(
+        f"expected {name!r}, which the agent is built with, to be understood, found that it is not: {found}",
+        hint=", ".join(ways) + ".",
+    )
+
+
+def _class_to_trust(error: StrongboxError) -> str | None:
+    """The class that an error's hint asks to be trusted."""
+    _, _, rest = (error.hint or "").partition('trust=["')
+    return rest.partition('"')[0] or None

@@ -1,0 +1,455 @@
+"""What earlier versions of SB3 wrote otherwise, and how it becomes what the installed one expects.
+
+Each migration looks at a draft by its content, not by its version, which old files do not tell
+reliably; ``versions`` says which SB3 wrote such files. They run in the order of the list at the end,
+before any live object exists. Facts are from SB3's and sb3-contrib's tags and changelogs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UnsupportedError
+from ..tensors import Tensor
+from ..values import ClassReference, EnumMember, NamedTuple, Opaque
+from .classes import RENAMED
+from .draft import Draft, Tree
+
+__all__ = ["MIGRATIONS", "Migration", "migrate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One difference of an old file: how it is told, and what is done about it."""
+
+    name: str
+    versions: str
+    explanation: str
+    applies: Callable[[Draft], bool]
+    apply: Callable[[Draft], None]
+
+
+def migrate(draft: Draft) -> None:
+    """Bring a draft up to the installed SB3; what was done is written down in ``draft.migrated``."""
+    for migration in MIGRATIONS:
+        if migration.applies(draft):
+            migration.apply(draft)
+            draft.migrated.append(f"{migration.name}: {migration.explanation}")
+
+
+# -- names of attributes --------------------------------------------------------------------------
+
+RENAMED_ATTRIBUTES = {
+    "_last_dones": "_last_episode_starts",
+    "_current_progress": "_current_progress_remaining",
+}
+
+FORGOTTEN_ATTRIBUTES = ("tb_writer", "rollout_data", "n_episodes_rollout", "_n_episodes_rollout")
+
+
+def _rename_attributes(draft: Draft) -> None:
+    draft.data = {RENAMED_ATTRIBUTES.get(name, name): value for name, value in draft.data.items()}
+
+
+def _has_forgotten(draft: Draft) -> bool:
+    return any(name in draft.data for name in FORGOTTEN_ATTRIBUTES)
+
+
+def _drop_forgotten(draft: Draft) -> None:
+    for name in FORGOTTEN_ATTRIBUTES:
+        draft.data.pop(name, None)
+
+
+def _null_networks(draft: Draft) -> list[str]:
+    return [name for name in ("actor", "critic", "critic_target", "q_net") if draft.data.get(name, self_) is None]
+
+
+self_ = object()
+"""Not None, for names that are not there."""
+
+
+def _drop_null_networks(draft: Draft) -> None:
+    for name in _null_networks(draft):
+        del draft.data[name]
+
+
+def _is_old_class(value: Any) -> bool:
+    return isinstance(value, ClassReference) and value.path in RENAMED
+
+
+def _rename_classes(draft: Draft) -> None:
+    for name, value in draft.data.items():
+        if _is_old_class(value):
+            draft.data[name] = RENAMED[value.path]
+
+
+# -- settings ---------------------------------------------------------------------------------------
+
+_TYPE_ALIASES = "stable_baselines3.common.type_aliases"
+
+
+def _train_freq(frequency: int, unit: str) -> NamedTuple:
+    unit_class = ClassReference(_TYPE_ALIASES, "TrainFrequencyUnit")
+    return NamedTuple(ClassReference(_TYPE_ALIASES, "TrainFreq"), (frequency, EnumMember(unit_class, unit)))
+
+
+def _has_plain_train_freq(draft: Draft) -> bool:
+    return "train_freq" in draft.data and _converted_train_freq(draft) is not None
+
+
+def _converted_train_freq(draft: Draft) -> NamedTuple | None:
+    """The train frequency of an old file, or None where it is a TrainFreq already or not known."""
+    frequency, episodes = draft.data["train_freq"], draft.data.get("n_episodes_rollout")
+    if isinstance(frequency, list | tuple) and len(frequency) == 2:
+        return _train_freq(int(frequency[0]), str(frequency[1]))
+    if isinstance(frequency, int) and frequency > 0:
+        return _train_freq(frequency, "step")
+    if (frequency is None or isinstance(frequency, int)) and isinstance(episodes, int) and episodes > 0:
+        return _train_freq(episodes, "episode")
+    return _train_freq(1, "step") if frequency is None else None
+
+
+def _convert_train_freq(draft: Draft) -> None:
+    draft.data["train_freq"] = _converted_train_freq(draft)
+
+
+def _policy_kwargs(draft: Draft) -> dict[str, Any]:
+    kwargs = draft.data.get("policy_kwargs")
+    return kwargs if isinstance(kwargs, dict) else {}
+
+
+def _change_policy_kwargs(draft: Draft, **changes: Any) -> None:
+    draft.data["policy_kwargs"] = {**_policy_kwargs(draft), **changes}
+
+
+def _drop_policy_kwargs(draft: Draft, *names: str) -> None:
+    kept = {name: value for name, value in _policy_kwargs(draft).items() if name not in names}
+    draft.data["policy_kwargs"] = kept
+
+
+def _drop_sde_net_arch(draft: Draft) -> None:
+    if _policy_kwargs(draft)["sde_net_arch"] is not None:
+        raise UnsupportedError(
+            "expected gSDE to explore on the policy's own features, found a network for it (sde_net_arch), "
+            "which SB3 dropped in 1.7.",
+            hint="Open the agent with strongbox.open to act with it, or load it with SB3 1.6.",
+        )
+    _drop_policy_kwargs(draft, "sde_net_arch")
+
+
+def _drop_saved_device(draft: Draft) -> None:
+    _drop_policy_kwargs(draft, "device")
+
+
+def _has_listed_net_arch(draft: Draft) -> bool:
+    net_arch = _policy_kwargs(draft).get("net_arch")
+    return isinstance(net_arch, list) and any(isinstance(item, dict) for item in net_arch)
+
+
+def _unwrap_net_arch(draft: Draft) -> None:
+    _change_policy_kwargs(draft, net_arch=_split_net_arch(_policy_kwargs(draft)["net_arch"]))
+
+
+def _split_net_arch(net_arch: list[Any]) -> dict[str, list[int]]:
+    """Layers of the policy and of the value network, out of shared ones and a mapping."""
+    shared = [width for width in net_arch if isinstance(width, int)]
+    own: dict[str, Any] = next((item for item in net_arch if isinstance(item, dict)), {})
+    return {name: [*shared, *own.get(name, ())] for name in ("pi", "vf")}
+
+
+OLD_HER_KWARGS = ("online_sampling", "max_episode_length")
+
+
+def _has_old_her_kwargs(draft: Draft) -> bool:
+    kwargs = draft.data.get("replay_buffer_kwargs")
+    return isinstance(kwargs, dict) and any(name in kwargs for name in OLD_HER_KWARGS)
+
+
+def _drop_old_her_kwargs(draft: Draft) -> None:
+    kwargs = draft.data["replay_buffer_kwargs"]
+    draft.data["replay_buffer_kwargs"] = {name: kwargs[name] for name in kwargs if name not in OLD_HER_KWARGS}
+
+
+HER_ATTRIBUTES = ("model_class", "online_sampling", "max_episode_length", "n_sampled_goal", "goal_selection_strategy")
+
+
+def _convert_her(draft: Draft) -> None:
+    strategy = draft.data.get("goal_selection_strategy", "future")
+    draft.data["replay_buffer_class"] = ClassReference("stable_baselines3.her.her_replay_buffer", "HerReplayBuffer")
+    draft.data["replay_buffer_kwargs"] = {
+        "n_sampled_goal": draft.data.get("n_sampled_goal", 4),
+        "goal_selection_strategy": "future" if isinstance(strategy, Opaque) else strategy,
+    }
+    for name in HER_ATTRIBUTES:
+        draft.data.pop(name, None)
+
+
+def _counts_no_calls(draft: Draft) -> bool:
+    return draft.algorithm.endswith((".DQN", ".QRDQN")) and "_n_calls" not in draft.data
+
+
+def _count_calls(draft: Draft) -> None:
+    draft.data["_n_calls"] = _integer(draft, "num_timesteps", 0) // max(_integer(draft, "n_envs", 1), 1)
+
+
+def _integer(draft: Draft, name: str, default: int) -> int:
+    value = draft.data.get(name, default)
+    return value if isinstance(value, int) else default
+
+
+# -- parameters -------------------------------------------------------------------------------------
+
+COMPILED = "_orig_mod."
+
+
+def _policy(draft: Draft) -> Tree:
+    return draft.parameters.get("policy", {})
+
+
+def _has_compiled_names(draft: Draft) -> bool:
+    return any(COMPILED in key for key in _policy(draft) if isinstance(key, str))
+
+
+def _strip_compiled_names(draft: Draft) -> None:
+    renamed = ((key.replace(COMPILED, ""), tensor) for key, tensor in _policy(draft).items())
+    draft.parameters["policy"] = OrderedDict(renamed)
+
+
+_LINEAR_POLICY = {"action_net.weight": "action_net.0.weight", "action_net.bias": "action_net.0.bias"}
+
+
+def _has_bare_linear_policy(draft: Draft) -> bool:
+    return draft.algorithm.endswith(".ARS") and any(name in _policy(draft) for name in _LINEAR_POLICY)
+
+
+def _wrap_linear_policy(draft: Draft) -> None:
+    renamed = ((_LINEAR_POLICY.get(key, key), tensor) for key, tensor in _policy(draft).items())
+    draft.parameters["policy"] = OrderedDict(renamed)
+
+
+_SHARED = "mlp_extractor.shared_net."
+_EXTRACTORS = ("pi_features_extractor.", "vf_features_extractor.")
+_BUFFER = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
+
+
+def _has_shared_layers(draft: Draft) -> bool:
+    return any(key.startswith(_SHARED) for key in _policy(draft) if isinstance(key, str))
+
+
+def _split_shared_layers(draft: Draft) -> None:
+    """Give each of the two networks its own copy of the layers that they shared: the same function."""
+    old = _policy(draft)
+    shared = [key[len(_SHARED) :] for key in old if key.startswith(_SHARED)]
+    depth = 2 * (max(int(key.split(".")[0]) for key in shared) // 2 + 1)
+    origin: dict[str, str] = {}
+    for key in old:
+        if key.startswith(_SHARED) and "mlp_extractor.policy_net.0.weight" not in origin:
+            for network in ("policy_net", "value_net"):
+                prefix = f"mlp_extractor.{network}."
+                origin.update({prefix + rest: _SHARED + rest for rest in shared})
+                origin.update({_deeper(own, prefix, depth): own for own in old if own.startswith(prefix)})
+        elif not key.startswith("mlp_extractor."):
+            origin[key] = key
+    draft.parameters["policy"] = OrderedDict((key, old[source]) for key, source in origin.items())
+    _follow_parameters(draft, old, origin)
+    net_arch = _policy_kwargs(draft).get("net_arch")
+    if isinstance(net_arch, list):
+        _change_policy_kwargs(draft, net_arch=_split_net_arch(net_arch))
+
+
+def _deeper(key: str, prefix: str, depth: int) -> str:
+    index, _, rest = key[len(prefix) :].partition(".")
+    return f"{prefix}{int(index) + depth}.{rest}"
+
+
+def _follow_parameters(draft: Draft, old: Tree, origin: dict[str, str]) -> None:
+    """Rewrite the optimizer, which tells parameters by their position, for parameters in a new order."""
+    optimizer = draft.parameters.get("policy.optimizer")
+    if optimizer is None or len(optimizer["param_groups"]) != 1:
+        return
+    positions = {key: index for index, key in enumerate(_parameter_names(old))}
+    sources = [positions[origin[key]] for key in _parameter_names(draft.parameters["policy"], origin)]
+    state = optimizer["state"]
+    group = {**optimizer["param_groups"][0], "params": list(range(len(sources)))}
+    draft.parameters["policy.optimizer"] = {
+        **optimizer,
+        "state": {index: dict(state[source]) for index, source in enumerate(sources) if source in state},
+        "param_groups": [group],
+    }
+
+
+def _parameter_names(policy: Tree, origin: dict[str, str] | None = None) -> list[str]:
+    """The keys of a policy that are parameters of their own: no buffers, no second names of the same."""
+    names: list[str] = []
+    seen: set[tuple[int, Any]] = set()
+    for key, tensor in policy.items():
+        place = (id(tensor.storage), tensor.storage_offset) if isinstance(tensor, Tensor) else (id(tensor), 0)
+        split = origin is not None and origin[key].startswith(_SHARED)
+        if _BUFFER.search(f".{key}") or (place in seen and not split and key.startswith(_EXTRACTORS)):
+            continue
+        seen.add(place)
+        names.append(key)
+    return names
+
+
+def _lacks_extractor_names(draft: Draft) -> bool:
+    policy = _policy(draft)
+    return (
+        draft.algorithm.endswith(_ACTOR_CRITIC)
+        and any(key.startswith("features_extractor.") for key in policy)
+        and not any(key.startswith(_EXTRACTORS) for key in policy)
+    )
+
+
+_ACTOR_CRITIC = (".A2C", ".PPO", ".TRPO", ".MaskablePPO", ".RecurrentPPO")
+
+
+def _name_extractors(draft: Draft) -> None:
+    policy = OrderedDict(_policy(draft))
+    for key, tensor in _policy(draft).items():
+        if key.startswith("features_extractor."):
+            policy.update({prefix + key[len("features_extractor.") :]: tensor for prefix in _EXTRACTORS})
+    draft.parameters["policy"] = policy
+
+
+def _online_count(draft: Draft) -> int:
+    """How many parameters the online network of a value-based agent has."""
+    return sum(key.startswith(("q_net.", "quantile_net.")) for key in _policy(draft) if not _BUFFER.search(key))
+
+
+def _optimizes_target(draft: Draft) -> bool:
+    groups = draft.parameters.get("policy.optimizer", {}).get("param_groups") or [{}]
+    count = _online_count(draft)
+    return draft.algorithm.endswith((".DQN", ".QRDQN")) and count > 0 and len(groups[0].get("params", ())) == 2 * count
+
+
+def _drop_target(draft: Draft) -> None:
+    optimizer = draft.parameters["policy.optimizer"]
+    count = _online_count(draft)
+    group = optimizer["param_groups"][0]
+    kept = group["params"][:count]
+    draft.parameters["policy.optimizer"] = {
+        **optimizer,
+        "state": {index: state for index, state in optimizer["state"].items() if index in set(kept)},
+        "param_groups": [{**group, "params": kept}],
+    }
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        name="her",
+        versions="0.8 to 1.0",
+        explanation="HER, then an algorithm around another, is a replay buffer of that algorithm now",
+        applies=lambda draft: "model_class" in draft.data,
+        apply=_convert_her,
+    ),
+    Migration(
+        name="renamed_attributes",
+        versions="before 1.1",
+        explanation="_last_dones and _current_progress have new names",
+        applies=lambda draft: any(name in draft.data for name in RENAMED_ATTRIBUTES),
+        apply=_rename_attributes,
+    ),
+    Migration(
+        name="train_freq",
+        versions="before 1.0",
+        explanation="the train frequency, then a number, a pair or a count of episodes, has a type of its own",
+        applies=_has_plain_train_freq,
+        apply=_convert_train_freq,
+    ),
+    Migration(
+        name="forgotten_attributes",
+        versions="before 1.0",
+        explanation="attributes that no algorithm has any more were dropped",
+        applies=_has_forgotten,
+        apply=_drop_forgotten,
+    ),
+    Migration(
+        name="null_networks",
+        versions="before 1.1",
+        explanation="names of networks that stood empty in data were dropped",
+        applies=lambda draft: bool(_null_networks(draft)),
+        apply=_drop_null_networks,
+    ),
+    Migration(
+        name="renamed_classes",
+        versions="before 0.9",
+        explanation="classes have moved since",
+        applies=lambda draft: any(_is_old_class(value) for value in draft.data.values()),
+        apply=_rename_classes,
+    ),
+    Migration(
+        name="saved_device",
+        versions="any",
+        explanation="the device in policy_kwargs gave way to the one asked for",
+        applies=lambda draft: "device" in _policy_kwargs(draft),
+        apply=_drop_saved_device,
+    ),
+    Migration(
+        name="sde_net_arch",
+        versions="before 1.7",
+        explanation="the setting sde_net_arch, unused here, is gone",
+        applies=lambda draft: "sde_net_arch" in _policy_kwargs(draft),
+        apply=_drop_sde_net_arch,
+    ),
+    Migration(
+        name="compiled_names",
+        versions="before 2.8",
+        explanation="torch.compile's prefix was taken off the names of parameters",
+        applies=_has_compiled_names,
+        apply=_strip_compiled_names,
+    ),
+    Migration(
+        name="shared_layers",
+        versions="before 1.8",
+        explanation="layers that policy and value network shared are now a copy in each",
+        applies=_has_shared_layers,
+        apply=_split_shared_layers,
+    ),
+    Migration(
+        name="net_arch",
+        versions="before 1.8",
+        explanation="net_arch is a mapping now, no list around one",
+        applies=_has_listed_net_arch,
+        apply=_unwrap_net_arch,
+    ),
+    Migration(
+        name="features_extractors",
+        versions="before 1.7",
+        explanation="the features extractor stands under three names now",
+        applies=_lacks_extractor_names,
+        apply=_name_extractors,
+    ),
+    Migration(
+        name="linear_policy",
+        versions="sb3-contrib before 1.7",
+        explanation="the one layer of ARS's linear policy has a number now",
+        applies=_has_bare_linear_policy,
+        apply=_wrap_linear_policy,
+    ),
+    Migration(
+        name="target_in_optimizer",
+        versions="before 2.4",
+        explanation="the optimizer no longer lists the target network",
+        applies=_optimizes_target,
+        apply=_drop_target,
+    ),
+    Migration(
+        name="her_settings",
+        versions="1.1 to 1.8",
+        explanation="the replay buffer's settings online_sampling and max_episode_length are gone",
+        applies=_has_old_her_kwargs,
+        apply=_drop_old_her_kwargs,
+    ),
+    Migration(
+        name="n_calls",
+        versions="before 1.4",
+        explanation="steps since the target network was updated are counted from the timesteps",
+        applies=_counts_no_calls,
+        apply=_count_calls,
+    ),
+)

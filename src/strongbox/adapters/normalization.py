@@ -1,0 +1,100 @@
+"""VecNormalize, live: its statistics taken for an archive, and put back onto an environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_normalize
+
+from ..errors import MismatchError
+from ..values import Normalization, RunningStatistics
+
+__all__ = ["capture_normalization", "normalize_environment"]
+
+WHOLE = ""
+"""The key of an observation's statistics where it is no dictionary."""
+
+
+def capture_normalization(live: VecNormalize) -> Normalization:
+    """The statistics and settings of a live VecNormalize."""
+    found: Any = live.obs_rms if live.norm_obs else {}
+    by_key = found if isinstance(found, dict) else {WHOLE: found}
+    return Normalization(
+        observations={key: _capture(statistics) for key, statistics in by_key.items()},
+        rewards=_capture(live.ret_rms),
+        clip_obs=float(live.clip_obs),
+        clip_reward=float(live.clip_reward),
+        gamma=float(live.gamma),
+        epsilon=float(live.epsilon),
+        training=bool(live.training),
+        norm_obs=bool(live.norm_obs),
+        norm_reward=bool(live.norm_reward),
+        norm_obs_keys=None if live.norm_obs_keys is None else tuple(live.norm_obs_keys),
+        returns=numpy.array(live.returns, numpy.float64),
+    )
+
+
+def _capture(live: RunningMeanStd) -> RunningStatistics:
+    mean, var = numpy.array(live.mean, numpy.float64), numpy.array(live.var, numpy.float64)
+    return RunningStatistics(mean=mean, var=var, count=float(live.count))
+
+
+def normalize_environment(env: VecEnv, normalization: Normalization) -> VecEnv:
+    """An environment with an agent's statistics: on the VecNormalize that it has, or wrapped in a new one.
+
+    A VecNormalize that is there keeps its own ``training`` and ``norm_reward``, which the caller chose
+    for this run; all that changes what the agent sees is the agent's. Raises MismatchError where the
+    statistics are of other observations.
+    """
+    live = unwrap_vec_normalize(env)
+    if live is None:
+        env = live = _wrap(env, normalization)
+    live.norm_obs = normalization.norm_obs
+    live.clip_obs, live.clip_reward = normalization.clip_obs, normalization.clip_reward
+    live.gamma, live.epsilon = normalization.gamma, normalization.epsilon
+    live.ret_rms = _restore(normalization.rewards)
+    if normalization.norm_obs:
+        live.obs_rms = _restore_observations(live, normalization)
+    if normalization.norm_obs_keys is not None:
+        live.norm_obs_keys = list(normalization.norm_obs_keys)
+    if normalization.returns is not None and normalization.returns.shape == (env.num_envs,):
+        live.returns = normalization.returns.copy()
+    return env
+
+
+def _wrap(env: VecEnv, normalization: Normalization) -> VecNormalize:
+    keys = normalization.norm_obs_keys
+    try:
+        return VecNormalize(
+            env,
+            training=normalization.training,
+            norm_obs=normalization.norm_obs,
+            norm_reward=normalization.norm_reward,
+            norm_obs_keys=None if keys is None else list(keys),
+        )
+    except (ValueError, KeyError) as error:
+        raise MismatchError(
+            f"expected observations that the agent's normalization is for, found others: {error}."
+        ) from error
+
+
+def _restore_observations(live: VecNormalize, normalization: Normalization) -> Any:
+    space: Any = live.observation_space
+    statistics = {key: _restore(kept) for key, kept in normalization.observations.items()}
+    for key, kept in statistics.items():
+        part = space if key == WHOLE else getattr(space, "spaces", {}).get(key)
+        if part is None or part.shape != kept.mean.shape:
+            where = f" under {key!r}" if key else ""
+            raise MismatchError(
+                f"expected observations of {kept.mean.shape}{where}, as the agent's normalization is for, "
+                f"found {space}."
+            )
+    return statistics.get(WHOLE, statistics)
+
+
+def _restore(kept: RunningStatistics) -> RunningMeanStd:
+    live = RunningMeanStd(shape=kept.mean.shape)
+    live.mean, live.var, live.count = kept.mean.copy(), kept.var.copy(), kept.count
+    return live

@@ -1,0 +1,92 @@
+"""What a load did that a person should know of, kept beside the live model and never in it.
+
+SB3 saves everything in a model's ``__dict__``, so a report kept there would go into archives, and
+make files that SB3 writes depend on Strongbox. It is held here instead, for as long as the model
+lives, and ``model.strongbox_report`` looks it up through a read-only property on SB3's base class.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from ..errors import StrongboxWarning
+from ..values import Normalization
+
+__all__ = ["LeftBehind", "LoadReport", "attach_report", "find_report", "keep_normalization", "kept_normalization"]
+
+PROPERTY = "strongbox_report"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReport:
+    """How a live model differs from its archive, and what was done to make it.
+
+    ``left`` maps names that stayed behind to the reason, ``migrated`` says what an old file needed,
+    ``replaced`` are names taken from ``custom_objects``, ``skipped`` names left out on request.
+    """
+
+    path: str | None
+    algorithm: str
+    left: Mapping[str, str] = field(default_factory=dict)
+    migrated: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.path or 'archive in memory'}: {self.algorithm}"]
+        lines += [f"  left behind  {name}: {reason}" for name, reason in self.left.items()]
+        lines += [f"  migrated     {what}" for what in self.migrated]
+        lines += [f"  replaced     {name}" for name in self.replaced]
+        lines += [f"  skipped      {name}" for name in self.skipped]
+        return "\n".join(lines)
+
+
+class LeftBehind(StrongboxWarning):
+    """The one warning of a load: ``report`` is the whole of it, ``names`` what stayed behind and why."""
+
+    def __init__(self, report: LoadReport) -> None:
+        listed = "; ".join(f"{name} ({reason})" for name, reason in report.left.items())
+        where = f"{report.path}: " if report.path else ""
+        super().__init__(
+            f"{where}{len(report.left)} of the agent's attributes stayed behind: {listed}. "
+            "SB3's defaults stand in for them; model.strongbox_report has the list."
+        )
+        self.report = report
+        self.names = dict(report.left)
+
+
+_REPORTS: WeakKeyDictionary[Any, LoadReport] = WeakKeyDictionary()
+_NORMALIZATIONS: WeakKeyDictionary[Any, Normalization] = WeakKeyDictionary()
+
+
+def keep_normalization(model: Any, normalization: Normalization) -> None:
+    """Keep the statistics of an agent that was loaded without an environment to put them on."""
+    _NORMALIZATIONS[model] = normalization
+
+
+def kept_normalization(model: Any) -> Normalization | None:
+    """The statistics that were kept for a model, or None."""
+    return _NORMALIZATIONS.get(model)
+
+
+def find_report(model: Any) -> LoadReport:
+    """The report of a model that Strongbox loaded; raises AttributeError for any other."""
+    try:
+        return _REPORTS[model]
+    except KeyError:
+        raise AttributeError(f"{type(model).__name__} was not loaded by Strongbox and has no {PROPERTY!r}") from None
+
+
+def attach_report(model: Any, report: LoadReport) -> None:
+    """Keep a report for as long as the model lives, and warn where something stayed behind."""
+    if PROPERTY not in vars(BaseAlgorithm):
+        setattr(BaseAlgorithm, PROPERTY, property(find_report, doc=find_report.__doc__))
+    _REPORTS[model] = report
+    if report.left:
+        warnings.warn(LeftBehind(report), stacklevel=4)

@@ -1,0 +1,64 @@
+"""Saving: a live model becomes an archive, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Any, BinaryIO
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecNormalize
+
+from ..archive import SaveReport, write_archive
+from ..errors import MismatchError
+from ..values import Normalization
+from .capture import capture
+from .normalization import capture_normalization
+from .report import kept_normalization
+
+__all__ = ["save"]
+
+
+def save(
+    model: Any,
+    file: str | os.PathLike[str] | BinaryIO,
+    *,
+    pickles: bool = True,
+    durable: bool = True,
+    exclude: str | Collection[str] = (),
+    include: str | Collection[str] = (),
+    normalization: Normalization | VecNormalize | str | None = "auto",
+) -> SaveReport:
+    """Write a live SB3 or sb3-contrib model to an archive, which an unmodified SB3 opens too.
+
+    A path without a suffix gets ``.zip``; the old file is replaced in one step, or stays as it was.
+    ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the attributes
+    that have no portable form. ``durable=False`` does not wait for the disk. ``exclude`` leaves out
+    attributes by name, ``include`` keeps ones that SB3 leaves out. ``normalization`` is the
+    statistics to keep with the agent: ``"auto"`` takes those of its environment's VecNormalize, or, where
+    it was loaded without an environment, those that it was loaded with.
+
+    The report says what was left out, and why, and which functions were written as a table. Memory
+    beyond the agent's own stays under 64 MiB.
+    """
+    if not isinstance(model, BaseAlgorithm):
+        raise MismatchError(f"expected a model of Stable-Baselines3, found {type(model).__name__}.")
+    contents = capture(
+        model, exclude=_names(exclude), include=_names(include), normalization=_normalization(model, normalization)
+    )
+    return write_archive(file, contents, pickles=pickles, durable=durable)
+
+
+def _names(names: str | Collection[str]) -> Collection[str]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _normalization(model: BaseAlgorithm, asked: Any) -> Normalization | None:
+    if isinstance(asked, Normalization) or asked is None:
+        return asked
+    if asked == "auto":
+        live = model.get_vec_normalize_env()
+        return kept_normalization(model) if live is None else capture_normalization(live)
+    if isinstance(asked, VecNormalize):
+        return capture_normalization(asked)
+    raise MismatchError(f'expected a VecNormalize, a Normalization, "auto" or None, found {type(asked).__name__}.')

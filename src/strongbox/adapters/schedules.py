@@ -1,0 +1,106 @@
+"""Live schedules, as values and back: known ones exactly, any other function as a table.
+
+A learning rate may be any Python function. SB3 keeps its code, which another Python cannot run; here
+it is asked for its values instead, at 1,025 points of the progress that remains, and kept as a table
+that numpy interpolates. Half way between the points it is asked again: the largest difference says how
+good the table is. The table is an ordinary ``functools.partial(numpy.interp, ...)``, so an archive
+needs nothing but numpy to be read by SB3.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy
+from stable_baselines3.common import utils
+
+from ..errors import UnsupportedError
+from ..values import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
+
+__all__ = ["SCHEDULE_NAMES", "known_schedule", "live_schedule", "tabulate"]
+
+SCHEDULE_NAMES = frozenset(
+    ("learning_rate", "lr_schedule", "clip_range", "clip_range_vf", "exploration_schedule", "delta_std_schedule")
+)
+"""The attributes that hold a schedule, or the number or function that one is made of."""
+
+POINTS = 1025
+
+Function: TypeAlias = Callable[[float], Any]
+
+_origins: WeakKeyDictionary[Any, TableSchedule] = WeakKeyDictionary()
+"""The tables that live partials were made from: their error and source have no place in the partial."""
+
+
+def live_schedule(schedule: Schedule) -> Any:
+    """SB3's own object for a schedule; for a table, numpy's interpolation over it."""
+    live: Any
+    if isinstance(schedule, ConstantSchedule):
+        live = utils.ConstantSchedule(schedule.value)
+    elif isinstance(schedule, LinearSchedule):
+        live = utils.LinearSchedule(schedule.start, schedule.end, schedule.end_fraction)
+    else:
+        points = numpy.linspace(0.0, 1.0, len(schedule.values))
+        live = functools.partial(numpy.interp, xp=points, fp=schedule.values.copy())
+        _origins[live] = schedule
+    return utils.FloatSchedule(live) if schedule.as_float else live
+
+
+def known_schedule(live: Any) -> Schedule | None:
+    """The value of a schedule made of SB3's own classes, or of a table; None for any other function."""
+    as_float = type(live) is utils.FloatSchedule
+    inner = live.value_schedule if as_float else live
+    if type(inner) is utils.ConstantSchedule and _numbers(inner.val):
+        return ConstantSchedule(value=float(inner.val), as_float=as_float)
+    if type(inner) is utils.LinearSchedule and _numbers(inner.start, inner.end, inner.end_fraction):
+        return LinearSchedule(
+            start=float(inner.start),
+            end=float(inner.end),
+            end_fraction=float(inner.end_fraction),
+            as_float=as_float,
+        )
+    table = _origins.get(inner) if type(inner) is functools.partial else None
+    if table is None:
+        return None
+    return TableSchedule(values=table.values, largest_error=table.largest_error, source=table.source, as_float=as_float)
+
+
+def _numbers(*items: Any) -> bool:
+    return all(type(item) in (int, float) for item in items)
+
+
+def tabulate(live: Function) -> TableSchedule:
+    """A function as a table; raises UnsupportedError where it is no function of the progress alone."""
+    as_float = type(live) is utils.FloatSchedule
+    function = live.value_schedule if type(live) is utils.FloatSchedule else live
+    points = numpy.linspace(0.0, 1.0, POINTS)
+    values = _evaluate(function, points)
+    between = _evaluate(function, (points[1:] + points[:-1]) / 2)
+    again = points[:: POINTS // 4]
+    if not numpy.array_equal(_evaluate(function, again), values[:: POINTS // 4]):
+        raise UnsupportedError("expected a function of the progress alone, found one that changes as it is called")
+    largest_error = float(numpy.abs(between - (values[1:] + values[:-1]) / 2).max())
+    return TableSchedule(values=values, largest_error=largest_error, source=_source(function), as_float=as_float)
+
+
+def _evaluate(function: Function, points: Any) -> numpy.ndarray[Any, numpy.dtype[numpy.float64]]:
+    try:
+        results = [function(float(point)) for point in points]
+        values = numpy.array([float(result) for result in results], numpy.float64)
+    except Exception as error:
+        raise UnsupportedError(
+            f"expected a function from the progress that remains to a number, found that it raises "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not numpy.isfinite(values).all() or any(isinstance(result, str | bytes) for result in results):
+        raise UnsupportedError("expected a function that gives finite numbers, found one that does not")
+    return values
+
+
+def _source(function: Any) -> str:
+    """The function's name, without where it lies."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
