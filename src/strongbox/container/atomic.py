@@ -24,6 +24,7 @@ from ..errors import StrongboxError
 __all__ = ["replace_file"]
 
 LARGE = 8 << 20
+"""Bytes from which on it pays to have work on a file done beside the writing."""
 
 HINTS = {
     errno.ENOSPC: "The disk is full: make room, or write elsewhere.",
@@ -121,8 +122,9 @@ class EagerFile(io.FileIO):
         taken = super().write(content)
         self._ahead += taken
         if self._ahead >= LARGE and hasattr(os, "posix_fadvise"):
-            # This advice begins to write dirty pages; it drops pages only after they were written.
-            os.posix_fadvise(self.fileno(), max(0, self.tell() - self._ahead), self._ahead, os.POSIX_FADV_DONTNEED)
+            # This advice begins to write dirty pages; it drops no page that was not written yet.
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self.fileno(), max(0, self.tell() - self._ahead), self._ahead, os.POSIX_FADV_DONTNEED)
             self._ahead = 0
         return taken
 
@@ -140,7 +142,7 @@ def rename_over(temporary: str, target: str) -> None:
     """Rename, and have a thread give back the space of the old file where that takes long.
 
     The space of a file is given back when its last name and its last open descriptor are gone; for
-    134 MB that is a tenth of a second, in which nobody needs to wait.
+    hundreds of megabytes that takes a good part of the time of writing them, and nobody needs to wait for it.
     """
     old = open_large(target)
     try:

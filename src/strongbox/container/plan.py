@@ -102,7 +102,10 @@ class ZipPlan:
 
 
 def as_bytes(content: Content) -> Content:
-    """The content as single bytes, so that its length is its size; shared, not copied."""
+    """The content as single bytes, so that its length is its size; shared, and copied only where that cannot be."""
     if not isinstance(content, memoryview):
         return content
-    return content.cast("B") if content.nbytes else b""
+    try:
+        return content.cast("B") if content.nbytes else b""
+    except (TypeError, ValueError):  # Not in one piece of memory, or of a kind that cannot be seen as bytes.
+        return content.tobytes()

@@ -1,9 +1,9 @@
 """Writing a zip archive: streamed, aligned where asked, and the same bytes for the same content.
 
-Each member is written once, in steps of 4 MiB: its CRC-32 is computed a step ahead of the write, and
-its SHA-256 follows in the background. The local header goes first with an empty CRC, which is filled
-in when the content is known; a member that is small, or whose content is at hand in one piece, has
-no second visit. Nothing of the content is kept: what the caller gave is what is written from.
+Each member is written once, in steps of 4 MiB: the CRC-32 of a step is computed just before it is
+written, and the SHA-256 follows in the background. The local header goes first with an empty CRC, which
+is filled in when the content is known; a small member is known at once. Nothing of the content is
+kept: what the caller gave is what is written from.
 
 The writer does not make the file safe against failure; that is the task of ``atomic``.
 """

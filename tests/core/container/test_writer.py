@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,15 +115,32 @@ def test_an_archive_is_the_same_bytes_everywhere() -> None:
     assert (info.create_system, info.external_attr >> 16) == (3, 0o600)
 
 
-def test_views_of_numbers_are_written_as_bytes() -> None:
-    array = np.arange(1000, dtype=np.float32)
+ARRAYS = {
+    "numbers": np.arange(1000, dtype=np.float32),
+    "half numbers": np.arange(1000, dtype=np.float16),
+    "the other byte order": np.arange(1000, dtype=">i4"),
+    "a matrix": np.arange(1000, dtype=np.int64).reshape(10, 100),
+    "every second": np.arange(1000, dtype=np.int64)[::2],
+    "a transposed matrix": np.arange(1000, dtype=np.int64).reshape(10, 100).T,
+    "nothing": np.zeros((0, 3)),
+    "one": np.array(1.5),
+}
+
+
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS.keys())
+def test_views_of_numbers_are_written_as_bytes(array: np.ndarray[Any, Any]) -> None:
+    plan = ZipPlan()
+    plan.add("planned", array.data)
     file = io.BytesIO()
     with ZipWriter(file) as writer:
-        written = writer.add("data", array.data)
-        writer.add("none", array[:0].data)
-        writer.add("again", iter([array.data]), size=4000)
-    assert (written.size, written.crc) == (4000, zlib.crc32(array.tobytes()))
-    assert bytes(read_directory(file.getvalue()).read("again")) == array.tobytes()
+        written = writer.add("whole", array.data)
+        writer.add("pieces", iter([array.data, array.data]), size=2 * array.nbytes)
+        writer.add("plan.zip", plan)
+    assert (written.size, written.crc) == (array.nbytes, zlib.crc32(array.tobytes()))
+    directory = read_directory(file.getvalue())
+    assert bytes(directory.read("whole")) == array.tobytes()
+    assert bytes(directory.read("pieces")) == array.tobytes() * 2
+    assert bytes(read_directory(directory.read("plan.zip")).read("planned")) == array.tobytes()
 
 
 def test_a_file_that_takes_only_a_little_at_a_time_gets_everything() -> None:
