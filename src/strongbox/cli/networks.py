@@ -11,27 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ["Layer", "Network", "TensorLike", "group_layers", "group_networks"]
+from ..tensors import Tensor
+
+__all__ = ["Layer", "Network", "group_layers", "group_networks"]
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Mapping[str, Shape]
-
-
-class TensorLike(Protocol):
-    """What is needed of a tensor: its shape and type, and which elements of which storage it looks at."""
-
-    @property
-    def shape(self) -> Shape: ...
-    @property
-    def strides(self) -> Shape: ...
-    @property
-    def storage_offset(self) -> int: ...
-    @property
-    def storage(self) -> Any: ...
-    @property
-    def dtype(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +55,7 @@ class Network:
         return sum(layer.parameters + layer.buffers - layer.shared for layer in self.layers)
 
 
-def group_networks(state_dict: str, tensors: Iterable[tuple[str, TensorLike]]) -> tuple[Network, ...]:
+def group_networks(state_dict: str, tensors: Iterable[tuple[str, Tensor]]) -> tuple[Network, ...]:
     """The networks of one state dict: its layers, by the first part of their names."""
     layers = group_layers(tensors)
     return tuple(
@@ -77,9 +64,9 @@ def group_networks(state_dict: str, tensors: Iterable[tuple[str, TensorLike]]) -
     )
 
 
-def group_layers(tensors: Iterable[tuple[str, TensorLike]]) -> tuple[Layer, ...]:
+def group_layers(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Layer, ...]:
     """The layers of named tensors, in the order of their first tensor."""
-    modules: dict[str, dict[str, TensorLike]] = {}
+    modules: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors:
         module, dot, leaf = name.rpartition(".")
         modules.setdefault(module + dot, {})[leaf] = tensor
@@ -87,7 +74,7 @@ def group_layers(tensors: Iterable[tuple[str, TensorLike]]) -> tuple[Layer, ...]
     return tuple(layer for prefix, leaves in modules.items() for layer in _layers_of(prefix, leaves, seen))
 
 
-def _layers_of(prefix: str, leaves: Mapping[str, TensorLike], seen: dict[Any, str]) -> list[Layer]:
+def _layers_of(prefix: str, leaves: Mapping[str, Tensor], seen: dict[Any, str]) -> list[Layer]:
     """The layers under a prefix of names: ``"actor.mu."``, or nothing for tensors without a module."""
     kind, form = _recognise({leaf: tensor.shape for leaf, tensor in leaves.items()}) if prefix else ("", "")
     if kind:
@@ -97,7 +84,7 @@ def _layers_of(prefix: str, leaves: Mapping[str, TensorLike], seen: dict[Any, st
     ]
 
 
-def _layer(name: str, kind: str, form: str, leaves: Mapping[str, TensorLike], seen: dict[Any, str]) -> Layer:
+def _layer(name: str, kind: str, form: str, leaves: Mapping[str, Tensor], seen: dict[Any, str]) -> Layer:
     parameters = buffers = shared = 0
     shared_with = None
     for leaf, tensor in leaves.items():
@@ -122,7 +109,7 @@ def _layer(name: str, kind: str, form: str, leaves: Mapping[str, TensorLike], se
     )
 
 
-def _elements(tensor: TensorLike) -> tuple[Any, ...]:
+def _elements(tensor: Tensor) -> tuple[Any, ...]:
     """Which elements a tensor looks at; an empty one shares nothing."""
     if 0 in tensor.shape:
         return (id(tensor),)

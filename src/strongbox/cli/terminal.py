@@ -30,7 +30,7 @@ PLAIN = str.maketrans({"→": "->", "×": "x", "·": "-", "…": "...", "├": "
 """What stands for our own signs on a stream that cannot encode them."""
 
 DEFAULT_WIDTH = 100
-SMALLEST_WIDTH = 40
+SMALLEST_WIDTH = 60
 LONGEST_TEXT = 2000
 """Characters of one text that are shown on a page; a stranger's names and reasons may be of any length."""
 

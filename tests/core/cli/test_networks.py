@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import accumulate
 from math import prod
-from operator import mul
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strongbox.cli.networks import Layer, group_layers, group_networks
+from strongbox.tensors import DTYPES, Geometry, Storage, Tensor, contiguous_strides
+
+Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Shaped:
-    """A tensor as far as layers need it; its storage is its own unless one is given."""
-
-    shape: tuple[int, ...]
-    storage: object = field(default_factory=object)
-    dtype: str = "float32"
-    storage_offset: int = 0
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        return tuple(accumulate(reversed((*self.shape[1:], 1)), mul))[::-1] if self.shape else ()
+def shaped(shape: Shape, storage: Storage | None = None, *, dtype: str = "float32", offset: int = 0) -> Tensor:
+    """A tensor of a shape, whose storage is its own unless one is given; never read."""
+    storage = storage or Storage("0", dtype, prod(shape) * DTYPES[dtype].itemsize, lambda: b"")
+    return Tensor(dtype, Geometry(shape, contiguous_strides(shape), offset), storage)
 
 
-def layers(**shapes: tuple[int, ...]) -> list[Layer]:
-    return list(group_layers([(f"net.{leaf}", Shaped(shape)) for leaf, shape in shapes.items()]))
+def layers(**shapes: Shape) -> list[Layer]:
+    return list(group_layers([(f"net.{leaf}", shaped(shape)) for leaf, shape in shapes.items()]))
 
 
 @pytest.mark.parametrize(
@@ -66,9 +58,7 @@ def layers(**shapes: tuple[int, ...]) -> list[Layer]:
         ({"in_proj_weight": (24, 8), "in_proj_bias": (24,)}, "MultiheadAttention", "8", 216, 0),
     ],
 )
-def test_modules_are_recognised(
-    leaves: dict[str, tuple[int, ...]], kind: str, form: str, parameters: int, buffers: int
-) -> None:
+def test_modules_are_recognised(leaves: dict[str, Shape], kind: str, form: str, parameters: int, buffers: int) -> None:
     (layer,) = layers(**leaves)
     assert (layer.name, layer.kind, layer.form) == ("net", kind, form)
     assert (layer.parameters, layer.buffers) == (parameters, buffers)
@@ -86,18 +76,18 @@ def test_modules_are_recognised(
         {"weight": (1, 2, 3, 4, 5, 6, 7, 8)},
     ],
 )
-def test_everything_else_is_its_tensors(leaves: dict[str, tuple[int, ...]]) -> None:
+def test_everything_else_is_its_tensors(leaves: dict[str, Shape]) -> None:
     assert [(layer.name, layer.kind) for layer in layers(**leaves)] == [(f"net.{leaf}", "Tensor") for leaf in leaves]
 
 
 def test_a_name_without_a_module() -> None:
-    (layer,) = group_layers([("log_std", Shaped((2,)))])
+    (layer,) = group_layers([("log_std", shaped((2,)))])
     assert (layer.name, layer.kind, layer.form, layer.parameters) == ("log_std", "Tensor", "2", 2)
 
 
 def test_networks_are_the_first_part_of_the_names() -> None:
     names = ["log_std", "actor.mu.weight", "actor.latent_pi.0.weight", "critic.qf0.0.weight"]
-    networks = group_networks("policy", [(name, Shaped((3, 2))) for name in names])
+    networks = group_networks("policy", [(name, shaped((3, 2))) for name in names])
     assert [(network.name, network.parameters) for network in networks] == [
         ("log_std", 6),
         ("actor", 12),
@@ -106,7 +96,7 @@ def test_networks_are_the_first_part_of_the_names() -> None:
 
 
 def test_shared_tensors_are_counted_once() -> None:
-    weight, bias = Shaped((8, 4)), Shaped((8,))
+    weight, bias = shaped((8, 4)), shaped((8,))
     names = ["features_extractor", "pi_features_extractor"]
     tensors = [
         (f"{name}.linear.{leaf}", tensor) for name in names for leaf, tensor in (("weight", weight), ("bias", bias))
@@ -117,13 +107,13 @@ def test_shared_tensors_are_counted_once() -> None:
 
 
 def test_parts_of_one_storage_are_not_shared() -> None:
-    storage = object()
-    tensors = [("a", Shaped((4,), storage)), ("b", Shaped((4,), storage, storage_offset=4))]
+    storage = Storage("0", "float32", 32, lambda: b"")
+    tensors = [("a", shaped((4,), storage)), ("b", shaped((4,), storage, offset=4))]
     assert [layer.shared for layer in group_layers(tensors)] == [0, 0]
 
 
 def test_types_of_elements_are_told() -> None:
-    assert [layer.dtype for layer in group_layers([("a", Shaped((1,), dtype="bfloat16"))])] == ["bfloat16"]
+    assert [layer.dtype for layer in group_layers([("a", shaped((1,), dtype="bfloat16"))])] == ["bfloat16"]
 
 
 leaf_names = st.sampled_from(
@@ -146,6 +136,6 @@ shapes = st.lists(st.integers(0, 9), max_size=8).map(tuple)
 
 
 @given(st.dictionaries(st.tuples(st.sampled_from(["", "a.", "a.b.", ".", "b."]), leaf_names).map("".join), shapes))
-def test_no_names_and_shapes_fail_and_no_element_is_lost(named: dict[str, tuple[int, ...]]) -> None:
-    found = group_layers([(name, Shaped(shape)) for name, shape in named.items()])
+def test_no_names_and_shapes_fail_and_no_element_is_lost(named: dict[str, Shape]) -> None:
+    found = group_layers([(name, shaped(shape)) for name, shape in named.items()])
     assert sum(layer.parameters + layer.buffers for layer in found) == sum(map(prod, named.values()))

@@ -116,7 +116,7 @@ def test_our_own_signs_have_plain_forms() -> None:
     assert content.getvalue() == b"4 -> 64, 8x8\n"
 
 
-@pytest.mark.parametrize(("columns", "width"), [("120", 120), ("7", 40), ("0", 100), ("wide", 100), ("", 100)])
+@pytest.mark.parametrize(("columns", "width"), [("120", 120), ("7", 60), ("0", 100), ("wide", 100), ("", 100)])
 def test_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: str, width: int) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert Terminal(io.StringIO()).width == width

@@ -1,0 +1,141 @@
+"""``strongbox check``: every file's findings, a summary, and an exit status that a script can use."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ..archive import CheckReport, Finding, check_archive
+from ..errors import FormatError
+from ..values import is_known_call
+from .progress import Progress
+from .terminal import Line, Span, Terminal, wrap
+
+__all__ = ["find_archives", "report_json", "run"]
+
+VERDICTS = {0: ("clean", "good"), 1: ("findings", "warning"), 2: ("unreadable", "bad")}
+"""Words and styles of exit codes."""
+LEVEL_STYLES = {"note": "dim", "warning": "warning", "error": "bad"}
+MOST_FINDINGS = 50
+"""Findings of one file that are printed; a hostile file may give any number. JSON has them all."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check all files and folders; returns the highest exit code."""
+    paths = [path for given in arguments.paths for path in find_archives(given)]
+    output, progress = Terminal(sys.stdout), Progress(Terminal(sys.stderr), len(paths))
+    codes: Counter[int] = Counter()
+    for done, path in enumerate(paths):
+        if len(paths) > 1:
+            progress.show(done, path)
+        report = check_archive(path)
+        codes[report.exit_code] += 1
+        if arguments.json or not arguments.quiet or report.exit_code:
+            progress.clear()
+            _show(report, output, arguments)
+    progress.clear()
+    if len(paths) > 1 and not arguments.json and not arguments.quiet:
+        output.print_all(["", _summary(codes)])
+    return max(codes)
+
+
+def find_archives(path: str) -> list[str]:
+    """The file itself, or of a folder every ``*.zip`` in it and below, sorted, hidden ones left out.
+
+    Raises FormatError for a folder without any; links to folders are not followed.
+    """
+    if not os.path.isdir(path):
+        return [path]
+    found = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(folder, name) for name in files if _is_archive_name(name)]
+    if not found:
+        raise FormatError("expected *.zip files in this folder, found none.", path=path)
+    return sorted(found)
+
+
+def report_json(report: CheckReport) -> dict[str, Any]:
+    """A report as plain data, as ``--json`` prints it."""
+    return {
+        "path": report.path,
+        "verdict": VERDICTS[report.exit_code][0],
+        "exit_code": report.exit_code,
+        "algorithm": report.algorithm,
+        "sb3_version": report.sb3_version,
+        "findings": [
+            {
+                "level": finding.level,
+                "kind": finding.kind,
+                "message": finding.message,
+                "member": finding.member,
+                "offset": finding.offset,
+            }
+            for finding in report.findings
+        ],
+        "called": report.called,
+    }
+
+
+def _is_archive_name(name: str) -> bool:
+    return name.lower().endswith(".zip") and not name.startswith(".")
+
+
+def _show(report: CheckReport, output: Terminal, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        output.print(json.dumps(report_json(report), allow_nan=False))
+    else:
+        output.print_all(_block(report, output, verbose=arguments.verbose))
+
+
+def _block(report: CheckReport, output: Terminal, *, verbose: bool) -> Iterator[Line]:
+    verdict, style = VERDICTS[report.exit_code]
+    made_by = f"{(report.algorithm or 'unknown algorithm').rpartition('.')[2]}, SB3 {report.sb3_version or 'unknown'}"
+    yield [Span(f"{verdict:<10}", style), Span(f"  {report.path}  "), Span(made_by if report.readable else "", "dim")]
+    for finding in report.findings[:MOST_FINDINGS]:
+        yield from _finding(finding, output)
+    if len(report.findings) > MOST_FINDINGS:
+        yield f"  and {len(report.findings) - MOST_FINDINGS:,} more findings; --json has them all"
+    if report.called and (verbose or report.exit_code):
+        yield from _called(report.called, output, verbose=verbose)
+
+
+def _finding(finding: Finding, output: Terminal) -> Iterator[Line]:
+    place = [finding.member] if finding.member else []
+    place += [f"offset {finding.offset}"] if finding.offset is not None else []
+    text = f"{', '.join(place)}: {finding.message}" if place else finding.message
+    for index, line in enumerate(wrap(text, output.width - 12)):
+        yield [
+            Span(f"  {finding.level if not index else '':<8}", LEVEL_STYLES.get(finding.level, "")),
+            Span(f"  {line}"),
+        ]
+
+
+def _called(called: dict[str, int], output: Terminal, *, verbose: bool) -> Iterator[Line]:
+    """What an ordinary loader would have called: by name what is not known to be harmless, or all of it."""
+    harmless = {path: count for path, count in called.items() if is_known_call(path)}
+    yield "  an ordinary loader would have called:"
+    for path, count in called.items():
+        if path not in harmless:
+            yield [
+                Span(f"  {count:>7} ×  "),
+                Span(output.fit(path or "the result of another call", output.width - 13), "warning"),
+            ]
+        elif verbose:
+            yield [Span(f"  {count:>7} ×  "), Span(output.fit(path, output.width - 13), "dim")]
+    if harmless and not verbose:
+        text = f"{len(harmless)} harmless constructors; --verbose names them"
+        yield [Span(f"  {sum(harmless.values()):>7} ×  "), Span(text, "dim")]
+
+
+def _summary(codes: Counter[int]) -> Line:
+    line = [Span(f"{sum(codes.values()):,} files: ")]
+    for code, (verdict, style) in VERDICTS.items():
+        count = codes[code]
+        line += [Span(f"{count:,} {verdict}", style if count else "dim"), Span(", " if code < max(VERDICTS) else "")]
+    return line

@@ -1,0 +1,86 @@
+"""The command line: parse, call one command, turn whatever goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import StrongboxError
+from .parser import COMMANDS, PROGRAM, build_parser, nearest
+from .terminal import Terminal
+
+__all__ = ["main"]
+
+WRONG_USE = 2
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells report it."""
+BROKEN_PIPE = 141
+"""128 and the number of SIGPIPE."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; ``argv`` leaves out the program's name."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except StrongboxError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        return _close_quietly()
+    except KeyboardInterrupt:
+        return _fail("interrupted.", INTERRUPTED)
+
+
+def _run(argv: Sequence[str]) -> int:
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        hint = nearest(argv[0], list(COMMANDS)) or f"Commands are: {', '.join(COMMANDS)}."
+        return _fail(f"expected a command, found {argv[0]!r}. {hint}", WRONG_USE)
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as done:  # after --help, --version, or what is wrong with the arguments
+        return done.code if isinstance(done.code, int) else WRONG_USE
+    return RUN[arguments.command](arguments)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from .inspect import run
+
+    return run(arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from .check import run
+
+    return run(arguments)
+
+
+def _extract(arguments: argparse.Namespace) -> int:
+    from .extract import run
+
+    return run(arguments)
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from .completion import run
+
+    return run(arguments)
+
+
+RUN = {"inspect": _inspect, "check": _check, "extract": _extract, "completion": _completion}
+"""Commands by name; each loads its module when it is called, so that help and errors come at once."""
+
+
+def _fail(text: str, code: int) -> int:
+    Terminal(sys.stderr).print(f"{PROGRAM}: {text}")
+    return code
+
+
+def _close_quietly() -> int:
+    """Nobody reads on; without this, the interpreter would complain when it flushes its streams."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

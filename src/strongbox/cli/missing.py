@@ -1,0 +1,96 @@
+"""What an exact continuation of training would need, and the archive does not hold.
+
+A loaded agent goes on learning, but not as if it had never stopped: part of what decided its next
+step lived outside of the archive. Each rule names one such part, tells by the archive whether it was
+of matter, and says what follows. (What SB3 keeps and drops was read from its 2.9 sources and shown by
+runs of it.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..archive import Archive
+from ..values import ClassReference, LinearSchedule, TableSchedule
+
+__all__ = ["Missing", "find_missing"]
+
+Applies: TypeAlias = Callable[[Archive], bool]
+
+RESUME = "resume/"
+"""Members of this folder hold what an exact continuation needs (docs/architecture.md)."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part that the archive does not hold, and what follows for training that goes on from it."""
+
+    name: str
+    consequence: str
+
+
+def find_missing(archive: Archive) -> tuple[Missing, ...]:
+    """Everything that the archive lacks for an exact continuation; empty where it carries a resume state."""
+    if any(name.startswith(RESUME) for name in archive.members):
+        return ()
+    return tuple(missing for missing, applies in RULES if applies(archive))
+
+
+def _always(archive: Archive) -> bool:
+    return True
+
+
+def _keeps(name: str) -> Applies:
+    """Whether the agent has an attribute, and it says something."""
+    return lambda archive: not any(archive.data.get(name) is nothing for nothing in (None, False))
+
+
+def _is_off_policy(archive: Archive) -> bool:
+    return "buffer_size" in archive.data
+
+
+def _is_recurrent(archive: Archive) -> bool:
+    policy = archive.data.get("policy_class")
+    return isinstance(policy, ClassReference) and ".recurrent." in f"{policy.module}."
+
+
+def _has_steps(archive: Archive) -> bool:
+    return "n_steps" in archive.data and not _is_off_policy(archive)
+
+
+def _lacks_optimizer(archive: Archive) -> bool:
+    return not any("optimizer" in name for name in archive.parameters) and "n_delta" not in archive.data
+
+
+def _may_lack_statistics(archive: Archive) -> bool:
+    return archive.manifest is None and archive.normalization is None
+
+
+def _has_moving_schedule(archive: Archive) -> bool:
+    return any(isinstance(archive.data[name], (LinearSchedule, TableSchedule)) for name in archive.data)
+
+
+def _rule(name: str, consequence: str, applies: Applies = _always) -> tuple[Missing, Applies]:
+    return Missing(name, consequence), applies
+
+
+RULES = (
+    _rule("optimizer state", "the first updates differ: the optimizer starts anew", _lacks_optimizer),
+    _rule("replay buffer", "learning starts from an empty buffer", _is_off_policy),
+    _rule("recurrent state", "the first steps see an empty memory", _is_recurrent),
+    _rule(
+        "normalization statistics",
+        "if it was trained under VecNormalize, they lie in a file of their own",
+        _may_lack_statistics,
+    ),
+    _rule("random states", "Python, numpy and torch draw other numbers; with a seed set, loading seeds them anew"),
+    _rule("environment", "its state, its generators and the counters of its wrappers begin anew"),
+    _rule("last observation", "the environment is reset, and the episode that was going on is cut short"),
+    _rule("rollout buffer", "a partly filled one is collected again", _has_steps),
+    _rule("exploration matrices", "gSDE draws them anew", _keeps("use_sde")),
+    _rule("action noise", "it starts anew with every learn()", _keeps("action_noise")),
+    _rule("horizon of schedules", "learn() stretches them over its own number of steps", _has_moving_schedule),
+    _rule("callbacks and logger", "best results, counters and positions in logs begin anew"),
+)
