@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from ..values import Normalization, Opaque, TableSchedule, find_opaque
@@ -57,10 +58,12 @@ class Contents:
     normalization: Normalization | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
     def opaque(self) -> dict[str, Opaque]:
         """The opaque parts of data by their path."""
         return {path: part for name, value in self._typed() for path, part in find_opaque(value, name)}
 
+    @cached_property
     def approximate(self) -> dict[str, TableSchedule]:
         """The functions that were written as a table, by name."""
         return {name: value for name, value in self._typed() if isinstance(value, TableSchedule)}

@@ -105,7 +105,7 @@ def _entry_json(entry: Exact | Typed, *, pickles: bool) -> Any:
 
 
 def _require_portable(contents: Contents) -> None:
-    culprits = contents.opaque()
+    culprits = contents.opaque
     if culprits:
         listed = "; ".join(f"{path} ({part.type}: {part.reason})" for path, part in culprits.items())
         raise UnsupportedError(
@@ -118,9 +118,9 @@ def _manifest(contents: Contents) -> dict[str, Any]:
     return {
         "algorithm": contents.algorithm,
         "writer": f"strongbox {_version.__version__}",
-        "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque().items()},
+        "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque.items()},
         "left_out": contents.left_out,
-        "approximate": {name: table.largest_error for name, table in contents.approximate().items()},
+        "approximate": {name: table.largest_error for name, table in contents.approximate.items()},
     }
 
 
@@ -129,6 +129,6 @@ def _report(path: str | None, size: int, contents: Contents) -> SaveReport:
         path=path,
         size=size,
         left_out=dict(contents.left_out),
-        opaque=contents.opaque(),
-        approximate=contents.approximate(),
+        opaque=contents.opaque,
+        approximate=contents.approximate,
     )

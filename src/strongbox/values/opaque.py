@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
+
+import numpy
 
 __all__ = ["Opaque", "find_opaque"]
 
@@ -21,16 +24,27 @@ class Opaque:
     needs_code: bool = field(default=False, repr=False)
 
 
-def find_opaque(value: Any, path: str = "") -> Iterator[tuple[str, Opaque]]:
+LEAVES = frozenset({type(None), bool, int, float, str, bytes, numpy.ndarray})
+"""Types that have no parts and are most of what there is: told at once."""
+
+
+def find_opaque(value: Any, path: str = "") -> list[tuple[str, Opaque]]:
     """Every opaque part of a value with its path, such as ``policy_kwargs['activation_fn']``."""
     if isinstance(value, Opaque):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from find_opaque(item, f"{path}[{key!r}]")
-    elif isinstance(value, list | tuple | set | frozenset) or hasattr(value, "maxlen"):
-        for index, item in enumerate(value):
-            yield from find_opaque(item, f"{path}[{index}]")
-    elif is_dataclass(value) and not isinstance(value, type):
-        for item in fields(value):
-            yield from find_opaque(getattr(value, item.name), f"{path}.{item.name}")
+        return [(path, value)]
+    found: list[tuple[str, Opaque]] = []
+    for part, place in _parts(value):
+        found += [(f"{path}{place}{rest}", opaque) for rest, opaque in find_opaque(part)]
+    return found
+
+
+def _parts(value: Any) -> Iterable[tuple[Any, str]]:
+    """The direct parts of a value that may have parts themselves, with the step that leads to each."""
+    if isinstance(value, dict):
+        return ((item, f"[{key!r}]") for key, item in value.items() if type(item) not in LEAVES)
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return ((item, f"[{index}]") for index, item in enumerate(value) if type(item) not in LEAVES)
+    if is_dataclass(value) and not isinstance(value, type):
+        named = ((getattr(value, item.name), f".{item.name}") for item in fields(value))
+        return (part for part in named if type(part[0]) not in LEAVES)
+    return ()
