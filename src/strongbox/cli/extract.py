@@ -1,7 +1,7 @@
 """``strongbox extract``: an archive as plain files that any program reads.
 
-Everything is written into a new folder beside the target, which takes its name at the end: the target
-has all of it or nothing. One tensor is in memory at a time. What the archive names becomes a file name
+Everything is written into a new folder, which takes the target's name at the end: a target that was not
+there has all of it or nothing. One tensor is in memory at a time. What the archive names becomes a file name
 only through :class:`FileNames`; ``index.json`` tells which file has what. A file may not make this
 write out of proportion to its own size, however often it shares or repeats a tensor.
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy
 
 from ..archive import Archive, open_archive
-from ..errors import LimitError, MismatchError, StrongboxError, UnsupportedError, locate
+from ..errors import LimitError, MismatchError, UnsupportedError, locate
 from ..tensors import StateDict, Tensor
 from ..values import normalization_to_json
 from .file_names import FileNames
@@ -29,6 +29,7 @@ from .terminal import Span, Terminal, size_text
 
 __all__ = ["extract_archive", "run"]
 
+INDEX = "index.json"
 TENSORS_PER_MEMBER = 4
 """How many tensors a file may hold for each inner member that its limits allow: shared ones come on top."""
 BYTES_PER_BYTE = 16
@@ -55,6 +56,7 @@ def extract_archive(archive: Archive, folder: Path, *, force: bool = False, raw:
     that is not empty, LimitError where a file would grow out of proportion, UnsupportedError where the
     system does not let write.
     """
+    folder = Path(os.path.abspath(folder))
     if folder.is_dir() and not force and any(folder.iterdir()):
         raise MismatchError(
             "expected a folder that is empty or not there, found one with files in it.",
@@ -79,6 +81,7 @@ class _Extraction:
         self._most_bytes = FREE_BYTES + BYTES_PER_BYTE * sum(member.size for member in archive.members.values())
         self._most_tensors = TENSORS_PER_MEMBER * archive.limits.inner_members
         self._tensors = 0
+        self._bytes = 0
 
     def write(self, *, raw: bool) -> None:
         """Write all files, the index last."""
@@ -101,7 +104,7 @@ class _Extraction:
         index["opaque"] = opaque_json(archive.opaque)
         index["left_out"] = dict(archive.left_out)
         index["not_extracted"] = archive.other_members
-        self._json("index.json", index)
+        self._json(INDEX, index)
 
     def _parameters(self) -> dict[str, Any]:
         names = FileNames()
@@ -112,21 +115,20 @@ class _Extraction:
 
     def _state_dict(self, state_dict: StateDict, folder: str) -> dict[str, Any]:
         """One file for each tensor, and ``tree.json`` where the state dict is more than named tensors."""
+        self._admit(state_dict)
         names = FileNames("tree.json")
         tensors: list[dict[str, Any]] = []
 
         def write(path: str, tensor: Tensor) -> str:
-            self._count(tensor)
             file = self._array(f"{folder}/{names.add(path, '.npy')}", tensor)
             tensors.append({"name": path, "file": file, "dtype": tensor.dtype, "shape": list(tensor.shape)})
             return file
 
         with locate(member=f"{state_dict.name}.pth"):
             tree = _tree(state_dict.raw, "", write)
-        is_flat = all(isinstance(item, Tensor) for item in state_dict.raw.values())
-        return (
-            {"tensors": tensors} if is_flat else {"tree": self._json(f"{folder}/tree.json", tree), "tensors": tensors}
-        )
+        if all(isinstance(item, Tensor) for item in state_dict.raw.values()):
+            return {"tensors": tensors}
+        return {"tree": self._json(f"{folder}/tree.json", tree), "tensors": tensors}
 
     def _array(self, file: str, tensor: Tensor) -> str:
         array = tensor.numpy()
@@ -145,13 +147,17 @@ class _Extraction:
             if content is not None
         }
 
-    def _count(self, tensor: Tensor) -> None:
-        self._tensors += 1
-        if self._tensors > self._most_tensors or self.size + tensor.nbytes > self._most_bytes:
-            raise LimitError(
-                f"expected at most {self._most_tensors:,} tensors and {self._most_bytes:,} bytes of them, found more.",
-                hint="The file repeats its tensors out of proportion to its size.",
-            )
+    def _admit(self, state_dict: StateDict) -> None:
+        """Raise LimitError where the tensors of a state dict are more than such a file may come to."""
+        for _, tensor in state_dict.tensors():
+            self._tensors += 1
+            self._bytes += tensor.nbytes
+            if self._tensors > self._most_tensors or self._bytes > self._most_bytes:
+                raise LimitError(
+                    f"expected at most {self._most_tensors:,} tensors of {self._most_bytes:,} bytes, found more.",
+                    member=f"{state_dict.name}.pth",
+                    hint="The file repeats its tensors out of proportion to its size.",
+                )
 
     def _json(self, name: str, value: Any) -> str:
         text = json.dumps(strict_json(value), indent=2, allow_nan=False)
@@ -183,9 +189,11 @@ def _tree(item: Any, path: str, write: Callable[[str, Tensor], str]) -> Any:
 
 @contextmanager
 def _new_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside the target, gone at the end whatever happens, unless it was moved away."""
-    folder = target.parent / f".{target.name}.{os.getpid()}.extracting"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """A new folder on the target's file system, gone at the end whatever happens, unless it was moved away."""
+    if not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+    place = target if target.is_dir() else target.parent
+    folder = place / f".{target.name}.{os.getpid()}.extracting"
     folder.mkdir()
     try:
         yield folder
@@ -194,16 +202,13 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 
 def _move(made: Path, target: Path) -> None:
-    """Give the new folder its name; into a folder that has files, move what belongs to an extraction."""
+    """Give the new folder its name; into a folder that is there already, move what it holds, the index last."""
     if not target.is_dir():
         made.rename(target)
-    elif not any(target.iterdir()):
-        target.rmdir()
-        made.rename(target)
-    else:
-        for new in sorted(made.iterdir()):
-            _remove(target / new.name)
-            new.rename(target / new.name)
+        return
+    for new in sorted(made.iterdir(), key=lambda path: (path.name == INDEX, path.name)):
+        _remove(target / new.name)
+        new.rename(target / new.name)
 
 
 def _remove(path: Path) -> None:
@@ -227,7 +232,5 @@ def _system_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, StrongboxError):
-            raise
         problem = f"expected to write here, found: {error.strerror or error}."
         raise UnsupportedError(problem, path=str(folder)) from error

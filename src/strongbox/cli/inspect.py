@@ -1,4 +1,7 @@
-"""``strongbox inspect``: one archive on one page, as data, or one value of it in full."""
+"""``strongbox inspect``: one archive on one page, as data, or one value of it in full.
+
+Each way of showing loads its module when it is called: a page should be there before a person waits.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,6 @@ from itertools import islice
 
 from ..archive import Archive, open_archive
 from ..errors import MismatchError
-from .full import full_lines
-from .json_form import summary_json, value_json
-from .page import page_lines
 from .parser import nearest
 from .summary import summarize
 from .terminal import Terminal
@@ -37,18 +37,25 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show_page(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+    from .page import page_lines
+
     summary = summarize(archive)
     output.print_all(page_lines(summary, output))
     return UNREADABLE if summary.problems else 0
 
 
 def _show_json(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+    from .json_form import summary_json
+
     summary = summarize(archive)
     output.print(json.dumps(summary_json(summary), allow_nan=False))
     return UNREADABLE if summary.problems else 0
 
 
 def _show_value(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+    from .full import full_lines
+    from .json_form import value_json
+
     name = arguments.data
     if name not in archive.data:
         raise MismatchError(

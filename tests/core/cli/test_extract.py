@@ -10,8 +10,9 @@ from typing import Any
 import numpy
 import pytest
 
-from strongbox.archive import open_archive
+from strongbox.archive import Contents, open_archive, write_archive
 from strongbox.cli import main
+from strongbox.tensors import DTYPES
 from strongbox.values import from_portable, same
 from tests.core.cli.archives import ARCHIVES, PPO, hostile_text, make_archive
 
@@ -102,6 +103,51 @@ def test_names_of_a_stranger_stay_inside(tmp_path: Path) -> None:
     assert len(pickles) == len(names)
 
 
+def written(path: Path, **state_dicts: Any) -> Path:
+    """An archive of these state dicts, whatever their tensors are called."""
+    algorithm = "stable_baselines3.ppo.ppo.PPO"
+    write_archive(path, Contents(algorithm=algorithm, data={}, parameters=state_dicts), durable=False)
+    return path
+
+
+def test_names_of_tensors_stay_inside(tmp_path: Path) -> None:
+    zeros = numpy.zeros(2, "float32")
+    names = ["../../outside", "/tmp/outside", "aux", "AUX", hostile_text, "tree.json", "a.b", "A.b", "x" * 3000, ""]
+    archive = written(tmp_path / "a.zip", con=dict.fromkeys(names, zeros))
+    index = extract(archive, tmp_path / "out")
+    tensors = index["parameters"]["con"]["tensors"]
+    assert [entry["name"] for entry in tensors] == names
+    files = [entry["file"] for entry in tensors]
+    assert len({file.lower() for file in files}) == len(names)
+    assert all(file.startswith("parameters/_con/") and (tmp_path / "out" / file).is_file() for file in files)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "out"}
+
+
+@pytest.mark.parametrize("count", [20_000, 200])
+def test_one_tensor_under_many_names_is_not_written_without_end(count: int, tmp_path: Path, capsys: Captured) -> None:
+    array = numpy.zeros(4 if count > 200 else 1 << 20, "float32")
+    archive = written(tmp_path / "a.zip", policy={f"name{index}": array for index in range(count)})
+    assert main(["extract", str(archive), "--to", str(tmp_path / "out")]) == 2
+    assert "repeats its tensors out of proportion to its size" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip"}
+
+
+@pytest.mark.parametrize("dtype", [name for name in DTYPES if name != "bfloat16"])
+def test_every_type_of_elements(dtype: str, tmp_path: Path) -> None:
+    array = numpy.arange(6).reshape(2, 3).astype(DTYPES[dtype].stored)
+    views = {
+        "whole": array,
+        "turned": array.T,
+        "part": array[:, 1],
+        "empty": array[:0],
+        "scalar": array[1:, 2:].reshape(()),
+    }
+    extract(written(tmp_path / "a.zip", policy=views), tmp_path / "out")
+    for name, view in views.items():
+        found = numpy.load(tmp_path / "out" / "parameters" / "policy" / f"{name}.npy", allow_pickle=False)
+        assert same(found, numpy.asarray(view)), name
+
+
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert main(["extract", str(PPO), "--to", str(tmp_path)]) == 2
@@ -109,10 +155,15 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: Captur
     assert files_in(tmp_path) == ["notes.txt"]
 
 
-def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    extract(PPO, tmp_path / "out")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    before = folder.stat().st_ino
+    extract(PPO, Path())
+    assert folder.stat().st_ino == before
+    assert {"index.json", "data.json", "parameters", "system_info.txt"} <= {path.name for path in folder.iterdir()}
+    assert not any(path.name.startswith(".") for path in tmp_path.rglob("*"))
 
 
 def test_force_replaces_an_earlier_extraction_and_nothing_else(tmp_path: Path) -> None:
