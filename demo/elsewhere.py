@@ -67,9 +67,9 @@ def report_return(when: str, model: BaseAlgorithm) -> None:
 
 
 def show_one_action(model: BaseAlgorithm) -> None:
-    observation = np.array([0.01, -0.02, 0.03, 0.04], np.float32)
-    action, _ = model.predict(observation, deterministic=True)
-    print(f"observation {observation.tolist()} -> action {action}")
+    observation = [0.01, -0.02, 0.03, 0.04]
+    action, _ = model.predict(np.array(observation, np.float32), deterministic=True)
+    print(f"observation {observation} -> action {action}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,10 @@ def report_return(when: str, model: PPO) -> None:
 def keep(model: PPO) -> None:
     say("2. Keep it with Strongbox", 'strongbox.save(model, "cartpole.zip")')
     strongbox.save(model, ARCHIVE)
-    print(f"   {ARCHIVE.name}: {ARCHIVE.stat().st_size:,} bytes", flush=True)
+    first = ARCHIVE.read_bytes()
+    strongbox.save(model, ARCHIVE)
+    assert ARCHIVE.read_bytes() == first
+    print(f"   {ARCHIVE.name}: {len(first):,} bytes; saved twice, the same bytes", flush=True)
 
 
 def look() -> None:
@@ -72,9 +75,9 @@ def look() -> None:
         "3. Look into it",
         "No torch, no gymnasium, no Stable-Baselines3 is loaded for this, and no code of the file runs.",
     )
-    run(COMMAND, "inspect", ARCHIVE)
+    run(COMMAND, "inspect", ARCHIVE.name)
     say("4. Check it", "Structure, digests, checksums, and what an ordinary loader would have executed.")
-    run(COMMAND, "check", ARCHIVE)
+    run(COMMAND, "check", ARCHIVE.name)
 
 
 def go_on_elsewhere() -> None:
