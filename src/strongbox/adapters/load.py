@@ -19,7 +19,7 @@ from stable_baselines3.common.utils import get_device
 from ..archive import Archive, ArchiveFile, open_archive
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from ..values import ClassReference, find_opaque
+from ..values import ClassReference, Space, find_opaque
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
 from .draft import Draft, Live, read_draft
@@ -198,6 +198,9 @@ def _restore_attributes(
             continue
         try:
             attributes[name] = _restore(restorer, name, value)
+            if isinstance(value, Space):
+                # A space goes without a random state that is not understood.
+                left.update({path: part.reason for path, part in find_opaque(value, name)})
         except StrongboxError as error:
             if pickles and name in archive.data and archive.data.pickle(name) is not None:
                 attributes[name] = load_pickled(archive, name)

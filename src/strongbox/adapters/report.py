@@ -7,6 +7,7 @@ lives, and ``model.strongbox_report`` looks it up through a read-only property o
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,4 +90,12 @@ def attach_report(model: Any, report: LoadReport) -> None:
         setattr(BaseAlgorithm, PROPERTY, property(find_report, doc=find_report.__doc__))
     _REPORTS[model] = report
     if report.left:
-        warnings.warn(LeftBehind(report), stacklevel=4)
+        warnings.warn(LeftBehind(report), stacklevel=_level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """How many frames up the code is that called Strongbox, so that the warning points there."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "strongbox":
+        level, frame = level + 1, frame.f_back
+    return level

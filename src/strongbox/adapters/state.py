@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy
 import torch
 
 from ..errors import MismatchError
@@ -55,15 +56,29 @@ class Filler:
         target = target.detach()
         if target.is_contiguous() and target.device.type == "cpu" and TORCH_DTYPES.get(tensor.dtype) is target.dtype:
             bits = target.view(torch.uint16) if target.dtype is torch.bfloat16 else target
-            tensor.copy_into(bits.numpy())
+            self._copy(tensor, bits.numpy())
         else:
             target.copy_(_fresh(tensor))
-        self._count(tensor)
+            self._count(tensor.nbytes)
+
+    def _copy(self, tensor: Tensor, target: numpy.ndarray[Any, Any]) -> None:
+        """Copy a tensor piece by piece, so that a large one does not stand in memory twice either."""
+        stored = tensor.stored()
+        if tensor.nbytes <= RELEASE_BYTES or not stored.flags.c_contiguous:
+            target[...] = stored
+            self._count(tensor.nbytes)
+            return
+        self._release()  # its checksum has just been verified, over all of it
+        source, target = stored.reshape(-1), target.reshape(-1)
+        step = RELEASE_BYTES // stored.itemsize
+        for start in range(0, source.size, step):
+            target[start : start + step] = source[start : start + step]
+            self._release()
 
     def torch_value(self, value: Any) -> Any:
         """A tree with fresh torch tensors in place of the file's."""
         if isinstance(value, Tensor):
-            self._count(value)
+            self._count(value.nbytes)
             return _fresh(value)
         if isinstance(value, Mapping):
             return {key: self.torch_value(item) for key, item in value.items()}
@@ -73,8 +88,8 @@ class Filler:
             return TORCH_DTYPES[value.name] if value.kind == "dtype" else torch.device(value.name)
         return value
 
-    def _count(self, tensor: Tensor) -> None:
-        self._read += tensor.nbytes
+    def _count(self, nbytes: int) -> None:
+        self._read += nbytes
         if self._read >= RELEASE_BYTES:
             self._read = 0
             self._release()
