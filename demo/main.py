@@ -58,7 +58,7 @@ def report_return(when: str, model: PPO) -> None:
     env = Monitor(gym.make("CartPole-v1"))
     env.reset(seed=100)
     mean, spread = evaluate_policy(model, env, n_eval_episodes=20)
-    print(f"   mean return {when}: {float(mean):6.1f} ± {float(spread):.1f}", flush=True)
+    print(f"   mean return {when}: {mean:6.1f} ± {spread:.1f}", flush=True)
 
 
 def keep(model: PPO) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-__all__ = ["MUTATIONS", "mutate"]
+__all__ = ["MUTATIONS", "Mutation", "mutate"]
 
 Mutation = Callable[[bytes, Random], bytes]
 
