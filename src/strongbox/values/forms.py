@@ -21,7 +21,7 @@ import numpy
 from ..errors import FormatError
 from . import checks, generators, noise, normalization, references, schedules, spaces, torch_values
 
-__all__ = ["BY_TAG", "BY_TYPE", "FORMS", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
+__all__ = ["BY_TAG", "BY_TYPE", "FORMS", "FOR_SUBCLASSES", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list, dict with text as keys: what JSON can say."""
@@ -292,6 +292,7 @@ def _take_path(value: PurePath) -> dict[str, Any]:
 def _make_path(content: dict[str, Any]) -> PurePath:
     kinds = {"posix": PurePosixPath, "windows": PureWindowsPath}
     checks.check(content["flavour"] in kinds, "expected the flavour posix or windows")
+    checks.check("\0" not in content["path"], "expected a path of text without NUL")
     return kinds[content["flavour"]](content["path"])
 
 
@@ -413,7 +414,8 @@ FORMS: tuple[Form, ...] = (
 """Every tag, in the order of the documentation."""
 
 BY_TAG: dict[str, Form] = {form.tag: form for form in FORMS}
-BY_TYPE: dict[type, Form] = {form.type: form for form in FORMS}
+BY_TYPE: dict[type, Form] = {form.type: form for form in FORMS if not form.covers_subclasses}
+FOR_SUBCLASSES: tuple[Form, ...] = tuple(form for form in FORMS if form.covers_subclasses)
 
 
 def plain_integer(value: int) -> bool:

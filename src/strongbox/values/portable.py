@@ -23,7 +23,7 @@ from ..errors import FormatError, LimitError, StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 from .checks import kind_of
 from .equality import same
-from .forms import BY_TAG, BY_TYPE, Form, Json, is_plain_object, plain_integer
+from .forms import BY_TAG, BY_TYPE, FOR_SUBCLASSES, Form, Json, is_plain_object, plain_integer
 from .normalization import Normalization
 from .opaque import Opaque
 
@@ -78,8 +78,8 @@ class _Writer:
             return [self.write(item, f"{path}[{index}]") for index, item in enumerate(value)]
         if kind is dict and is_plain_object(value):
             return {name: self.write(item, f"{path}[{name!r}]") for name, item in value.items()}
-        form = BY_TYPE.get(kind) or next((BY_TYPE[base] for base in kind.__mro__ if base in BY_TYPE), None)
-        if form is None or (kind is not form.type and not form.covers_subclasses):
+        form = BY_TYPE.get(kind) or next((form for form in FOR_SUBCLASSES if isinstance(value, form.type)), None)
+        if form is None:
             raise _unsupported(value, path)
         try:
             return {"$": form.tag, **self._fields(form, form.take(value), path)}
