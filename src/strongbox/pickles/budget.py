@@ -1,4 +1,4 @@
-"""What reading the pickles of one archive may cost in all."""
+"""What reading one archive may cost in all: its pickles, and what is inflated of its members."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ class Budget:
     """Counts what the pickles of one archive take together; one budget is handed to all their decodings.
 
     ``opcodes`` and ``nodes`` (values after shared parts are expanded) are what has been used so far.
+    ``inflated_bytes`` counts what deflated members become, those of ``.pth`` files inside too.
     A count above the limits raises :class:`strongbox.errors.LimitError`.
     """
 
-    __slots__ = ("level", "limits", "nodes", "opcodes", "tuple_keys")
+    __slots__ = ("inflated_bytes", "level", "limits", "nodes", "opcodes", "tuple_keys")
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -29,6 +30,7 @@ class Budget:
         self.nodes = 0
         self.tuple_keys = 0
         self.level = 0
+        self.inflated_bytes = 0
 
     def count_nodes(self, number: int) -> None:
         """Use up ``number`` nodes."""
@@ -37,6 +39,15 @@ class Budget:
             raise LimitError(
                 f"Expected pickles of at most {self.limits.nodes} values in all, found more.",
                 hint="Where the file is trusted, raise Limits.nodes.",
+            )
+
+    def count_inflated(self, size: int) -> None:
+        """Use up ``size`` bytes that deflated members become."""
+        self.inflated_bytes += size
+        if self.inflated_bytes > self.limits.inflated_bytes:
+            raise LimitError(
+                f"Expected deflated members of at most {self.limits.inflated_bytes} bytes in all, found more.",
+                hint="Where the file is trusted, raise Limits.inflated_bytes.",
             )
 
     def count_tuple_key(self) -> None:

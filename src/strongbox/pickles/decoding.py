@@ -3,7 +3,7 @@
 The rules, named as P1 to P11 throughout the project:
 
 - P1  Exactly the opcodes of ``HANDLERS`` are obeyed; any other byte is refused by name.
-- P2  A name is an ASCII module and an ASCII name without dots. It is written down, never looked up.
+- P2  A name is an exact pair of an ASCII module and an ASCII name. It is written down, never looked up.
 - P3  Calls, names and persistent ids become nodes of our own, made anew by every decoding.
 - P4  What appends, sets items or builds acts on exactly a list, dict, set or Call, by its exact type;
       REDUCE and NEWOBJ write a Call down.

@@ -33,7 +33,11 @@ Node = Any
 
 
 class Global:
-    """A reference by name to a class or function, never looked up."""
+    """A reference by name to a class or function, never looked up.
+
+    What it names is told by the pair of ``module`` and ``name``; ``path`` is for people, since two
+    pairs can have the same path.
+    """
 
     __slots__ = ("module", "name")
 

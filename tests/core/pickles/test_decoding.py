@@ -164,8 +164,11 @@ def test_a_name_is_one_node_and_is_listed_once() -> None:
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("os", "path.join"),
         ("gym.spaces", ""),
+        ("gym.spaces", ".Box"),
+        ("gym.spaces", "Box."),
+        ("gym.spaces", "Box..new"),
+        ("__main__", "make.<locals>.Box"),
         ("", "Box"),
         ("gym..spaces", "Box"),
         (".gym", "Box"),
@@ -184,6 +187,14 @@ def test_names_that_are_not_plain_are_refused(module: str, name: str) -> None:
     texts = b"".join(p.SHORT_BINUNICODE + bytes([len(t.encode())]) + t.encode() for t in (module, name))
     refused(row(texts, p.STACK_GLOBAL), RefusedError, 2 + len(texts), "in plain ASCII")
     refused(row(p.GLOBAL, f"{module}\n{name}\n".encode()), RefusedError, 2, "in plain ASCII")
+
+
+def test_qualified_names_are_kept_as_they_stand() -> None:
+    one = p.GLOBAL + b"os\npath.join\n"
+    two = p.GLOBAL + b"os.path\njoin\n"
+    decoded = decode(row(one, two, p.TUPLE2))
+    assert [(item.module, item.name) for item in decoded.root] == [("os", "path.join"), ("os.path", "join")]
+    assert decoded.globals == decoded.root
 
 
 def test_a_name_must_be_text() -> None:
@@ -656,7 +667,7 @@ def test_nothing_of_the_bytes_is_held_on_to() -> None:
     for bad in (
         row(p.SHORT_BINUNICODE, b"\x01\xff"),
         row(p.LONG1 + b"\x1f" + bytes(31)),
-        row(p.GLOBAL + b"a.b\nc.d\n"),
+        row(p.GLOBAL + b"a.b\nc..d\n"),
     ):
         content = bytearray(bad)
         with pytest.raises(StrongboxError) as raised:
