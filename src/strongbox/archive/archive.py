@@ -78,6 +78,7 @@ class Archive:
         """The file's path, or None where it was not opened by path."""
         with locate(path=self.path):
             self.members: Directory = read_directory(source.view, limits=limits)
+            self.budget.count_inflated(self.members.inflated_bytes)
             if DATA not in self.members and not self._state_dict_names():
                 raise FormatError(
                     f"expected a member 'data' or '*.pth' as SB3 writes them, found {_listed(list(self.members))}.",
@@ -103,6 +104,10 @@ class Archive:
     def size(self) -> int:
         """The size of the file in bytes."""
         return self._source.size
+
+    def read_ahead(self) -> None:
+        """Tell the system that all of the file will be read, as a load or a check does."""
+        self._source.read_ahead()
 
     def release_memory(self) -> None:
         """Drop the file's pages from resident memory; they are read again when needed."""

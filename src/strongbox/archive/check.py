@@ -82,6 +82,7 @@ def check_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Chec
     try:
         with open_archive(file, limits=limits) as archive:
             report.path = archive.path or report.path
+            archive.read_ahead()
             for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_statistics):
                 report.findings += _guarded(step, archive, report)
     except StrongboxError as error:

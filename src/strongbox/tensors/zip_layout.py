@@ -41,6 +41,7 @@ _CODE = ("constants.pkl", "code", ".data/extern_modules", ".data/python_version"
 def open_zip_layout(view: memoryview, *, limits: Limits, budget: Budget) -> Layout:
     """Read the directory and the pickle of a file in torch's zip layout."""
     directory = read_directory(view, limits=limits, members=limits.inner_members)
+    budget.count_inflated(directory.inflated_bytes)
     top = _top_folder(directory)
     _refuse_code(directory, top)
     _check_version(directory, top)

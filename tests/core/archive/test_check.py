@@ -143,6 +143,23 @@ def test_limits_are_options() -> None:
     assert "LimitError" in {finding.kind for finding in report.findings}
 
 
+def test_what_is_inflated_is_counted_over_the_members_of_members() -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(ARCHIVES / "ppo.zip") as old, zipfile.ZipFile(io.BytesIO(old.read("policy.pth"))) as tensors:
+        with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as new:
+            for name in tensors.namelist():
+                new.writestr(name, tensors.read(name))
+        size = sum(record.file_size for record in tensors.infolist())
+
+    def copies(members: dict[str, bytes]) -> None:
+        members.update({f"policy{number}.pth": inner.getvalue() for number in range(4)})
+
+    content = repacked(copies)
+    assert check_archive(content, limits=Limits(inflated_bytes=4 * size)).readable
+    report = check_archive(content, limits=Limits(inflated_bytes=4 * size - 1))
+    assert "LimitError" in {finding.kind for finding in report.findings}
+
+
 def test_a_report_reads_as_text() -> None:
     assert "clean" in str(check_archive(CLEAN[0]))
     assert "unreadable" in str(check_archive(b""))
