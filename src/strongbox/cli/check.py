@@ -117,20 +117,16 @@ def _finding(finding: Finding, output: Terminal) -> Iterator[Line]:
 
 
 def _called(called: dict[str, int], output: Terminal, *, verbose: bool) -> Iterator[Line]:
-    """What an ordinary loader would have called: by name what is not known to be harmless, or all of it."""
+    """What an ordinary loader would have called: all of it by name, or how much besides the findings."""
     harmless = {path: count for path, count in called.items() if is_known_call(path)}
-    yield "  an ordinary loader would have called:"
-    for path, count in called.items():
-        if path not in harmless:
-            yield [
-                Span(f"  {count:>7} ×  "),
-                Span(output.fit(path or "the result of another call", output.width - 13), "warning"),
-            ]
-        elif verbose:
-            yield [Span(f"  {count:>7} ×  "), Span(output.fit(path, output.width - 13), "dim")]
-    if harmless and not verbose:
-        text = f"{len(harmless)} harmless constructors; --verbose names them"
-        yield [Span(f"  {sum(harmless.values()):>7} ×  "), Span(text, "dim")]
+    if verbose:
+        yield "  an ordinary loader would have called:"
+        for path, count in called.items():
+            name = output.fit(path or "the result of another call", output.width - 14)
+            yield [Span(f"  {count:>7,} ×  "), Span(name, "dim" if path in harmless else "warning")]
+    elif harmless:
+        text = f"{len(harmless)} harmless names in {sum(harmless.values()):,} calls; --verbose lists them"
+        yield [Span(f"  {'calls':<8}  ", "dim"), Span(text, "dim")]
 
 
 def _summary(codes: Counter[int]) -> Line:

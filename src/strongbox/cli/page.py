@@ -17,7 +17,7 @@ __all__ = ["page_lines"]
 LONGEST_ALGORITHM = 40
 BAR, COUNT = 24, 14
 """Widths of a bar, and of a column of counts."""
-VERSIONS = ("Python", "PyTorch", "Numpy", "Gymnasium", "OpenAI Gym")
+VERSIONS = ("Stable-Baselines3", "Python", "PyTorch", "Numpy", "Gymnasium", "OpenAI Gym")
 """What of system_info.txt stands in the first lines."""
 
 Section = Iterator[Line]
@@ -38,9 +38,10 @@ def _title(summary: Summary, terminal: Terminal) -> Section:
     name = terminal.fit((summary.algorithm or "unknown algorithm").rpartition(".")[2], LONGEST_ALGORITHM)
     full = terminal.fit(summary.algorithm or "", terminal.width - len(name) - 2)
     yield [Span(name, "title"), Span(f"  {full}", "dim")]
-    yield from wrapped(summary.algorithm_evidence, terminal, indent=2, style="dim")
+    yield from wrapped(f"told by: {summary.algorithm_evidence}", terminal, indent=2, style="dim")
     versions = [f"{name} {summary.versions[name]}" for name in VERSIONS if name in summary.versions]
-    yield from wrapped(f"written by {' · '.join([summary.writer, *versions])}", terminal, indent=2)
+    writers = dict.fromkeys([summary.writer, *versions])
+    yield from wrapped(f"written by {' · '.join(writers)}", terminal, indent=2)
 
 
 def _problems(summary: Summary, terminal: Terminal) -> Section:

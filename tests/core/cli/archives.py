@@ -8,7 +8,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ARCHIVES", "PPO", "hostile_text", "make_archive"]
+from hypothesis import settings
+
+__all__ = ["ARCHIVES", "EXAMPLES", "PPO", "hostile_text", "make_archive"]
+
+EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+"""How long property tests try, the same way every time."""
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "data" / "archives"
 PPO = ARCHIVES / "ppo.zip"

@@ -55,7 +55,9 @@ def test_a_file_that_would_run_a_command(dangerous: Path, capsys: Captured) -> N
     assert main(["check", str(dangerous)]) == 1
     out = capsys.readouterr().out
     assert out.startswith(f"findings    {dangerous}")
-    assert re.search(r"1 ×  (posix|nt)\.system", out)
+    assert re.search(r"would have called (posix|nt)\.system", out)
+    assert main(["check", "--verbose", str(dangerous)]) == 1
+    assert re.search(r" 1 ×  (posix|nt)\.system\n", capsys.readouterr().out)
 
 
 def test_an_unreadable_file(truncated: Path, capsys: Captured) -> None:
@@ -89,9 +91,11 @@ def test_verbose_names_the_harmless_calls(capsys: Captured) -> None:
     assert "×  collections.deque\n" in capsys.readouterr().out
 
 
-def test_findings_tell_how_many_calls_were_harmless(dangerous: Path, capsys: Captured) -> None:
-    main(["check", str(dangerous)])
-    assert "collections" not in capsys.readouterr().out
+def test_findings_tell_how_many_calls_were_harmless(capsys: Captured) -> None:
+    assert main(["check", str(ARCHIVES / "ppo-own-code.zip")]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^  calls     \d+ harmless names in \d+ calls; --verbose lists them$", out, re.MULTILINE)
+    assert "collections.deque" not in out
 
 
 def test_json_has_one_object_for_each_file(dangerous: Path, truncated: Path, capsys: Captured) -> None:

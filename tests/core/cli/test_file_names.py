@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongbox.cli.file_names import FileNames
+from tests.core.cli.archives import EXAMPLES
 
 PORTABLE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -59,6 +60,7 @@ def test_many_names_made_to_collide() -> None:
     assert len({names.add(chr(0x4E00 + index)) for index in range(20_000)}) == 20_000
 
 
+@EXAMPLES
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=())) | st.sampled_from(["A", "a", "a~2", "A~2", ".", "/"]), max_size=8

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from strongbox.cli.networks import Layer, group_layers, group_networks
 from strongbox.tensors import DTYPES, Geometry, Storage, Tensor, contiguous_strides
+from tests.core.cli.archives import EXAMPLES
 
 Shape = tuple[int, ...]
 
@@ -135,6 +136,7 @@ leaf_names = st.sampled_from(
 shapes = st.lists(st.integers(0, 9), max_size=8).map(tuple)
 
 
+@EXAMPLES
 @given(st.dictionaries(st.tuples(st.sampled_from(["", "a.", "a.b.", ".", "b."]), leaf_names).map("".join), shapes))
 def test_no_names_and_shapes_fail_and_no_element_is_lost(named: dict[str, Shape]) -> None:
     found = group_layers([(name, shaped(shape)) for name, shape in named.items()])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongbox.cli.plot import draw_bar, draw_plot, number_text, sample
+from tests.core.cli.archives import EXAMPLES
 
 
 def test_a_falling_line() -> None:
@@ -32,6 +33,7 @@ def test_a_constant_still_shows() -> None:
     assert draw_plot([0.5, 0.5], rows=2) == ["  ", "▁▁"]
 
 
+@EXAMPLES
 @given(st.lists(st.floats(), min_size=1, max_size=20), st.integers(1, 5))
 def test_any_numbers_give_a_plot_of_the_right_size(values: list[float], rows: int) -> None:
     lines = draw_plot(values, rows=rows)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongbox.cli.terminal import LONGEST_TEXT, Span, Terminal, escape, size_text, wrap
+from tests.core.cli.archives import EXAMPLES
 
 
 class Screen(io.StringIO):
@@ -38,11 +39,13 @@ def test_escape(text: str, escaped: str) -> None:
     assert escape(text) == escaped
 
 
+@EXAMPLES
 @given(st.text(st.characters(exclude_categories=())))
 def test_escaped_text_always_prints_on_one_line(text: str) -> None:
     assert escape(text).isprintable()
 
 
+@EXAMPLES
 @given(st.text(st.characters(exclude_categories=())), st.integers(1, 60))
 def test_wrapped_lines_fit_and_lose_nothing_but_spaces(text: str, width: int) -> None:
     lines = wrap(text, width)

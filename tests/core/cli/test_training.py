@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongbox.cli.training import read_training
+from tests.core.cli.archives import EXAMPLES
 
 
 def test_the_last_episodes() -> None:
@@ -52,6 +53,7 @@ anything = st.recursive(
 )
 
 
+@EXAMPLES
 @given(anything, anything, anything)
 def test_nothing_fails(episodes: Any, successes: Any, start: Any) -> None:
     read_training({"ep_info_buffer": episodes, "ep_success_buffer": successes, "start_time": start})
