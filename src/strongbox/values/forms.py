@@ -167,7 +167,7 @@ def _write_digits(_: Walk, value: int, path: str) -> str:
 def _optional(part: Part) -> Part:
     """A part that may also be null."""
     return Part(
-        f"{part.shown}, or null",
+        f"{part.shown} or null",
         lambda walk, value, path: None if value is None else part.write(walk, value, path),
         lambda walk, form, path: None if form is None else part.read(walk, form, path),
     )
@@ -190,11 +190,23 @@ SIZES = Part("list of integers", _write_sizes, _read_sizes)
 SIZE_OR_SIZES = Part("integer or list of integers", _write_n, _read_n)
 DTYPE = Part("name of a dtype", _write_dtype, _read_dtype)
 ELEMENTS = Part("elements in base64", _write_elements, _read_bytes)
-# The same part under the names of what must stand there; the value itself checks that it does.
-ARRAY, SPACE, STATE, REFERENCE, AMOUNT = (
-    Part(shown, _write_value, _write_value)
-    for shown in ("array", "space", "RandomGenerator, or null", "class or function", "array or number")
-)
+
+
+def _of(part: Part, shown: str) -> Part:
+    """The same part under the name of what must stand there; the value itself checks that it does."""
+    return Part(shown, part.write, part.read)
+
+
+ARRAY = _of(VALUE, "`array`")
+AMOUNT = _of(VALUE, "`array` or number")
+SPACE = _of(VALUE, "a space")
+SPACES = _of(VALUES, "list of spaces")
+NAMED_SPACES = _of(PAIRS, "list of pairs [text, space]")
+STATE = _of(VALUE, "`RandomGenerator` or null")
+CLASS = _of(VALUE, "`class`")
+REFERENCE = _of(VALUE, "`class` or `function`")
+STATISTICS = _of(VALUE, "`RunningStatistics`")
+WHOLES = _of(VALUES, "list of integers")
 
 # --------------------------------------------------------------------------------------------------
 # Rows
@@ -361,12 +373,12 @@ FORMS: tuple[Form, ...] = (
     _record(spaces.Discrete, n=WHOLE, start=WHOLE, dtype=DTYPE),
     _record(spaces.MultiDiscrete, nvec=ARRAY, start=_optional(ARRAY), dtype=DTYPE),
     _record(spaces.MultiBinary, n=SIZE_OR_SIZES, dtype=DTYPE),
-    _record(spaces.Dict, spaces=PAIRS),
-    _record(spaces.Tuple, spaces=VALUES),
+    _record(spaces.Dict, spaces=NAMED_SPACES),
+    _record(spaces.Tuple, spaces=SPACES),
     _record(spaces.Text, min_length=WHOLE, max_length=WHOLE, characters=TEXT),
     _record(spaces.Sequence, feature_space=SPACE, stack=FLAG),
     _record(spaces.Graph, node_space=SPACE, edge_space=_optional(SPACE)),
-    _record(spaces.OneOf, spaces=VALUES),
+    _record(spaces.OneOf, spaces=SPACES),
     _record(schedules.ConstantSchedule, value=NUMBER, as_float=FLAG),
     _record(schedules.LinearSchedule, start=NUMBER, end=NUMBER, end_fraction=NUMBER, as_float=FLAG),
     _record(schedules.TableSchedule, values=ARRAY, largest_error=NUMBER, source=TEXT, as_float=FLAG),
@@ -381,23 +393,37 @@ FORMS: tuple[Form, ...] = (
         previous=_optional(AMOUNT),
         dtype=_optional(DTYPE),
     ),
-    _record(noise.VectorizedNoise, base=VALUE, noises=VALUES),
-    _record(generators.RandomGenerator, kind=TEXT, bit_generator=TEXT, state=VALUE, seed_sequence=_optional(VALUE)),
-    _record(generators.SeedSequence, entropy=VALUE, spawn_key=VALUES, pool_size=WHOLE, children=WHOLE),
+    _record(noise.VectorizedNoise, base=_of(VALUE, "a noise"), noises=_of(VALUES, "list of noises")),
+    _record(
+        generators.RandomGenerator,
+        kind=TEXT,
+        bit_generator=TEXT,
+        state=_of(VALUE, "object"),
+        seed_sequence=_optional(_of(VALUE, "`SeedSequence`")),
+    ),
+    _record(
+        generators.SeedSequence,
+        entropy=_of(VALUE, "integer, `tuple` of integers or null"),
+        spawn_key=WHOLES,
+        pool_size=WHOLE,
+        children=WHOLE,
+    ),
     _record(references.ClassReference, "class", module=TEXT, name=TEXT),
     _record(references.FunctionReference, "function", module=TEXT, name=TEXT),
-    _record(references.EnumMember, "enum", enum=REFERENCE, value=VALUE),
-    _record(references.NamedTuple, "named_tuple", type=REFERENCE, items=VALUES),
-    _record(references.Partial, "partial", function=REFERENCE, arguments=VALUES, keywords=VALUE),
+    _record(references.EnumMember, "enum", enum=CLASS, value=_of(VALUE, "integer or text")),
+    _record(references.NamedTuple, "named_tuple", type=CLASS, items=VALUES),
+    _record(
+        references.Partial, "partial", function=REFERENCE, arguments=VALUES, keywords=_of(VALUE, "object or `dict`")
+    ),
     _record(torch_values.TorchTensor, array=ARRAY, dtype=TEXT, device=TEXT, requires_grad=FLAG, parameter=FLAG),
-    _record(torch_values.TorchSize, sizes=VALUES),
+    _record(torch_values.TorchSize, sizes=WHOLES),
     _record(torch_values.Device, "device", name=TEXT),
     _record(torch_values.TorchDtype, "torch_dtype", name=TEXT),
     _record(normalization.RunningStatistics, mean=ARRAY, var=ARRAY, count=NUMBER),
     _record(
         normalization.Normalization,
-        observations=PAIRS,
-        rewards=VALUE,
+        observations=_of(PAIRS, "list of pairs [text, `RunningStatistics`]"),
+        rewards=STATISTICS,
         clip_obs=NUMBER,
         clip_reward=NUMBER,
         gamma=NUMBER,
@@ -405,7 +431,7 @@ FORMS: tuple[Form, ...] = (
         training=FLAG,
         norm_obs=FLAG,
         norm_reward=FLAG,
-        norm_obs_keys=_optional(VALUES),
+        norm_obs_keys=_optional(_of(VALUES, "list of text")),
         observation_space=_optional(SPACE),
         action_space=_optional(SPACE),
         returns=_optional(ARRAY),

@@ -21,6 +21,7 @@ MODULES: dict[str, str] = {
     "pathlib._local": "pathlib",
     "gym.spaces.dict_space": "gymnasium.spaces.dict",
     "gym.spaces.tuple_space": "gymnasium.spaces.tuple",
+    "gym.utils.seeding": "gymnasium.utils.seeding",
     "cloudpickle.cloudpickle_fast": "cloudpickle.cloudpickle",
     **{f"gym.spaces.{name}": f"gymnasium.spaces.{name}" for name in SPACES},
 }

@@ -50,10 +50,16 @@ def _load() -> list[Fixture]:
 FIXTURES = _load()
 
 
+def named(path: str) -> Global:
+    """A name by its dotted path; where there is a class in it, from the class on it is the name."""
+    parts = path.split(".")
+    first = next((index for index, part in enumerate(parts[:-1]) if part[:1].isupper()), len(parts) - 1)
+    return Global(".".join(parts[:first]), ".".join(parts[first:]))
+
+
 def call(name: str, *arguments: Any, state: Any = None, kind: str = "reduce") -> Call:
     """A call of a dotted name, as a pickle would write it down."""
-    module, _, last = name.rpartition(".")
-    made = Call(Global(module, last), arguments, kind=kind)
+    made = Call(named(name), arguments, kind=kind)
     if state is not None:
         made.state, made.has_state = state, True
     return made

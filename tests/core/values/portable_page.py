@@ -68,7 +68,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     ),
     "Graph": ("graphs", values.Graph(node_space=values.Discrete(n=2), edge_space=None)),
     "OneOf": ("an element of one of several spaces", values.OneOf(spaces=(values.Discrete(n=2),))),
-    "ConstantSchedule": ("the same number always", values.ConstantSchedule(value=0.0003)),
+    "ConstantSchedule": (
+        "the same number always; `as_float`, here and below: inside SB3's `FloatSchedule`, which casts to float",
+        values.ConstantSchedule(value=0.0003),
+    ),
     "LinearSchedule": (
         "`start + (1 - p) * (end - start) / end_fraction` while `1 - p <= end_fraction`, then `end`; "
         "`p` is the progress that remains, from 1 to 0",

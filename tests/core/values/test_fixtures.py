@@ -7,18 +7,11 @@ from typing import Any
 
 import pytest
 
-from strongbox.errors import RefusedError
 from strongbox.values import Opaque, find_opaque, from_portable, read_normalization, same, to_portable, to_value
 from tests.core.values.fixtures import FIXTURES, Fixture
 
 NORMALIZATIONS = [fixture for fixture in FIXTURES if fixture.name.startswith("normalizations")]
-REFUSED = [
-    # gym 0.23 to 0.25 name a static method of a class, which the decoder refuses as a whole.
-    fixture
-    for fixture in FIXTURES
-    if fixture.name == "spaces: seeded box" and any(f"gym==0.2{n}." in fixture.made_with for n in (3, 5))
-]
-VALUES = [fixture for fixture in FIXTURES if fixture not in NORMALIZATIONS and fixture not in REFUSED]
+VALUES = [fixture for fixture in FIXTURES if fixture not in NORMALIZATIONS]
 
 
 def compare(value: Any, expected: Any) -> None:
@@ -42,12 +35,6 @@ def test_reads_as_what_it_was(fixture: Fixture) -> None:
 @pytest.mark.parametrize("fixture", NORMALIZATIONS, ids=str)
 def test_statistics_read_as_what_they_were(fixture: Fixture) -> None:
     compare(read_normalization(fixture.decode()), fixture.expected)
-
-
-@pytest.mark.parametrize("fixture", REFUSED, ids=str)
-def test_what_the_decoder_refuses(fixture: Fixture) -> None:
-    with pytest.raises(RefusedError):
-        fixture.decode()
 
 
 def test_there_are_fixtures_of_every_python() -> None:

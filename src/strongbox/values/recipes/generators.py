@@ -4,8 +4,7 @@
 - 1.17 to 1.26: a constructor with the bit generator's name, and a dictionary as its state;
 - 2: a constructor with a bit generator, itself a call whose state is a dictionary and a seed sequence.
 
-Source: ``numpy/random/_pickle.py``. The subclass of gym 0.23 to 0.25 is pickled by a name with a dot in
-it, which the decoder refuses before any recipe is asked.
+Source: ``numpy/random/_pickle.py``; ``gym/utils/seeding.py`` for gym's subclass, 0.23 to 0.25.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ CYTHON_SEED_SEQUENCE = ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequen
 
 
 def build_generator(builder: Builder, call: Call) -> RandomGenerator:
-    """A Generator."""
+    """A Generator, numpy's or gym's."""
     name, state, seed = read_bit_generator(builder, call.arguments)
     if call.has_state and call.state is not None:
         state = read_state(builder, call.state)
@@ -114,7 +113,10 @@ def read_seed_sequence(builder: Builder, node: Node) -> SeedSequence | None:
     )
 
 
+GENERATOR = Recipe(build_generator, (0, 1, 2), uses=("state",))
+
 RECIPES: Table = {
-    (PICKLE, "__generator_ctor"): Recipe(build_generator, (0, 1, 2), uses=("state",)),
+    (PICKLE, "__generator_ctor"): GENERATOR,
+    ("gymnasium.utils.seeding", "RandomNumberGenerator._generator_ctor"): GENERATOR,
     (PICKLE, "__randomstate_ctor"): Recipe(build_random_state, (0, 1, 2), uses=("state",)),
 }

@@ -38,4 +38,5 @@ def is_known_call(path: str) -> bool:
     called. Anything else that a pickle calls is a stranger's, and worth a look.
     """
     module, _, name = path.rpartition(".")
-    return current_name(module, name) in KNOWN
+    outer, _, kind = module.rpartition(".")
+    return current_name(module, name) in KNOWN or current_name(outer, f"{kind}.{name}") in KNOWN
