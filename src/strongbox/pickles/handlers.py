@@ -23,6 +23,9 @@ __all__ = ["DISPATCH", "HANDLERS", "Handler"]
 
 Handler: TypeAlias = Callable[[Machine, int], int]
 
+KEYWORDS = 64
+"""Keyword arguments of one call; they are copied, so that nothing is put among them later."""
+
 # ---- scalars
 
 
@@ -307,8 +310,19 @@ def new(machine: Machine, position: int) -> int:
 def new_keywords(machine: Machine, position: int) -> int:
     """Write down a call of a class's ``__new__`` with keyword arguments."""
     function, arguments, keywords = machine.pop_many(3)
-    machine.call(function, arguments, "new", keywords if keywords is not None else ())
+    machine.call(function, arguments, "new")
+    machine.stack[-1].keywords = _check_keywords(keywords)
     return position
+
+
+def _check_keywords(keywords: Node) -> dict[str, Node]:
+    if type(keywords) is not dict:
+        raise FormatError(f"Expected keyword arguments as a dictionary, found a {type(keywords).__name__}.")
+    if len(keywords) > KEYWORDS:
+        raise LimitError(f"Expected at most {KEYWORDS} keyword arguments, found {len(keywords)}.")
+    if any(type(name) is not str for name in keywords):
+        raise FormatError("Expected keyword arguments by name, found other keys.")
+    return dict(keywords)
 
 
 def build(machine: Machine, position: int) -> int:

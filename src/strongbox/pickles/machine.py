@@ -13,8 +13,6 @@ from .nodes import Call, Global, Node
 
 __all__ = ["Machine"]
 
-KEYWORDS = 64
-
 
 class Machine:
     """One decoding in progress; ``end`` is where its bytes end, ``cut`` says that a limit ended them."""
@@ -101,7 +99,7 @@ class Machine:
             known = self.named[module, name] = Global(module, name)
         self.stack.append(known)
 
-    def call(self, function: Node, arguments: Node, kind: str, keywords: Node = None) -> None:
+    def call(self, function: Node, arguments: Node, kind: str) -> None:
         """Push the Call that says what an ordinary unpickler would have called here."""
         if type(function) is Global:
             self.called[function] = None
@@ -109,13 +107,4 @@ class Machine:
             raise FormatError(f"Expected a name to call, found a value of type {type(function).__name__}.")
         if type(arguments) is not tuple:
             raise FormatError(f"Expected a tuple of arguments, found a value of type {type(arguments).__name__}.")
-        copied = _check_keywords(keywords) if keywords is not None else None
-        self.stack.append(Call(function, arguments, keywords=copied, kind=kind))
-
-
-def _check_keywords(keywords: Node) -> dict[str, Node]:
-    if type(keywords) is not dict or any(type(key) is not str for key in keywords):
-        raise FormatError("Expected keyword arguments as a dictionary of names, found another value.")
-    if len(keywords) > KEYWORDS:
-        raise LimitError(f"Expected at most {KEYWORDS} keyword arguments, found {len(keywords)}.")
-    return dict(keywords)
+        self.stack.append(Call(function, arguments, kind=kind))
