@@ -14,7 +14,7 @@ from ..archive import CheckReport, Finding, check_archive
 from ..errors import FormatError
 from ..values import is_known_call
 from .progress import Progress
-from .terminal import Line, Span, Terminal, wrap
+from .terminal import Line, Span, Terminal, print_error, wrap
 
 __all__ = ["find_archives", "report_json", "run"]
 
@@ -27,21 +27,34 @@ MOST_FINDINGS = 50
 
 def run(arguments: argparse.Namespace) -> int:
     """Check all files and folders; returns the highest exit code."""
-    paths = [path for given in arguments.paths for path in find_archives(given)]
-    output, progress = Terminal(sys.stdout), Progress(Terminal(sys.stderr), len(paths))
     codes: Counter[int] = Counter()
-    for done, path in enumerate(paths):
-        if len(paths) > 1:
-            progress.show(done, path)
-        report = check_archive(path)
-        codes[report.exit_code] += 1
-        if arguments.json or not arguments.quiet or report.exit_code:
-            progress.clear()
-            _show(report, output, arguments)
-    progress.clear()
+    paths: list[str] = []
+    for given in arguments.paths:
+        try:
+            paths += find_archives(given)
+        except FormatError as error:
+            print_error(str(error))
+            codes[error.exit_code] += 0  # no file, but a code that counts
+    _check_all(paths, codes, arguments)
+    return max(codes)
+
+
+def _check_all(paths: list[str], codes: Counter[int], arguments: argparse.Namespace) -> None:
+    """Check every file, show what is to be shown, and count the exit codes."""
+    output, progress = Terminal(sys.stdout), Progress(Terminal(sys.stderr), len(paths))
+    try:
+        for done, path in enumerate(paths):
+            if len(paths) > 1:
+                progress.show(done, path)
+            report = check_archive(path)
+            codes[report.exit_code] += 1
+            if arguments.json or not arguments.quiet or report.exit_code:
+                progress.clear()
+                _show(report, output, arguments)
+    finally:
+        progress.clear()
     if len(paths) > 1 and not arguments.json and not arguments.quiet:
         output.print_all(["", _summary(codes)])
-    return max(codes)
 
 
 def find_archives(path: str) -> list[str]:
@@ -132,6 +145,6 @@ def _called(called: dict[str, int], output: Terminal, *, verbose: bool) -> Itera
 def _summary(codes: Counter[int]) -> Line:
     line = [Span(f"{sum(codes.values()):,} files: ")]
     for code, (verdict, style) in VERDICTS.items():
-        count = codes[code]
-        line += [Span(f"{count:,} {verdict}", style if count else "dim"), Span(", " if code < max(VERDICTS) else "")]
+        text = f"{codes[code]:,} {'with ' if verdict == 'findings' else ''}{verdict}"
+        line += [Span(text, style if codes[code] else "dim"), Span(", " if code < max(VERDICTS) else "")]
     return line

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import StrongboxError
-from .parser import COMMANDS, PROGRAM, build_parser, nearest
-from .terminal import Terminal
+from .parser import COMMANDS, build_parser, nearest
+from .terminal import print_error
 
 __all__ = ["main"]
 
@@ -76,7 +76,7 @@ RUN = {"inspect": _inspect, "check": _check, "extract": _extract, "completion": 
 
 
 def _fail(text: str, code: int) -> int:
-    Terminal(sys.stderr).print(f"{PROGRAM}: {text}")
+    print_error(text)
     return code
 
 

@@ -11,10 +11,10 @@ import sys
 from itertools import islice
 
 from ..archive import Archive, open_archive
-from ..errors import MismatchError
+from ..errors import MismatchError, StrongboxError
 from .parser import nearest
 from .summary import summarize
-from .terminal import Terminal
+from .terminal import Terminal, print_error
 
 __all__ = ["run"]
 
@@ -24,16 +24,25 @@ MOST_NAMES = 1000
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show every file; returns 2 where part of one could not be read."""
+    """Show every file; returns 2 where one, or a part of one, could not be read."""
     output = Terminal(sys.stdout, width=arguments.width)
-    show = _show_value if arguments.data is not None else _show_json if arguments.json else _show_page
     codes = []
     for index, file in enumerate(arguments.files):
         if index and not arguments.json:
             output.print()
-        with open_archive(file) as archive:
-            codes.append(show(archive, output, arguments))
+        codes.append(_show(file, output, arguments))
     return max(codes)
+
+
+def _show(file: str, output: Terminal, arguments: argparse.Namespace) -> int:
+    """Show one file; what is wrong with it does not hide the next one."""
+    show = _show_value if arguments.data is not None else _show_json if arguments.json else _show_page
+    try:
+        with open_archive(file) as archive:
+            return show(archive, output, arguments)
+    except StrongboxError as error:
+        print_error(str(error))
+        return error.exit_code
 
 
 def _show_page(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:

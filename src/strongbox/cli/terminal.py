@@ -9,11 +9,12 @@ only on a terminal, and never where ``NO_COLOR`` is set (https://no-color.org).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TextIO, TypeAlias
 
-__all__ = ["Line", "Span", "Terminal", "escape", "size_text", "wrap"]
+__all__ = ["Line", "Span", "Terminal", "escape", "print_error", "size_text", "wrap"]
 
 STYLES = {
     "title": "1",
@@ -53,6 +54,11 @@ def escape(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
     )
+
+
+def print_error(text: str) -> None:
+    """Say what went wrong in one line on stderr."""
+    Terminal(sys.stderr).print(f"strongbox: {text}")
 
 
 def size_text(count: int) -> str:

@@ -69,7 +69,7 @@ def test_a_missing_file_does_not_hide_the_others(capsys: Captured) -> None:
     assert main(["check", "no-such.zip", str(PPO)]) == 2
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("unreadable  no-such.zip")
-    assert out[-1] == "2 files: 1 clean, 0 findings, 1 unreadable"
+    assert out[-1] == "2 files: 1 clean, 0 with findings, 1 unreadable"
 
 
 def test_a_folder_of_clean_files(capsys: Captured) -> None:
@@ -142,6 +142,11 @@ def test_a_folder_without_archives(tmp_path: Path, capsys: Captured) -> None:
         find_archives(str(tmp_path))
     assert main(["check", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"strongbox: {tmp_path}: expected *.zip files in this folder, found none.\n"
+
+
+def test_a_folder_without_archives_does_not_hide_the_others(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["check", str(tmp_path), str(PPO)]) == 2
+    assert capsys.readouterr().out == f"clean       {PPO}  PPO, SB3 2.9.2\n"
 
 
 @requires_zoo

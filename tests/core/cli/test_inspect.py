@@ -74,6 +74,13 @@ def test_several_pages(capsys: Captured) -> None:
     assert f"\n\n{ARCHIVES / 'sac.zip'}  " in out
 
 
+def test_a_file_that_is_no_archive_does_not_hide_the_others(capsys: Captured) -> None:
+    assert inspect("no-such.zip", PPO) == 2
+    out, err = capsys.readouterr()
+    assert err == "strongbox: no-such.zip: no such file.\n"
+    assert f"{PPO}  " in out
+
+
 def test_a_hostile_file_cannot_drive_the_terminal(tmp_path: Path, capsys: Captured) -> None:
     strange = {":type:": hostile_text, ":serialized:": hostile_text}
     data = {
