@@ -155,7 +155,7 @@ def _exact_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Exact:
 
 
 def _without_paths(value: Any, shortened: list[str]) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_without_paths(item, shortened) for item in value]
     if isinstance(value, dict):
         return {key: _without_paths(item, shortened) for key, item in value.items()}

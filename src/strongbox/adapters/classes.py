@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import MissingExtra, RefusedError, UnsupportedError
 from ..values import ClassReference, FunctionReference
 
-__all__ = ["ALGORITHMS", "CLASSES", "FUNCTIONS", "RENAMED", "find_class", "find_function"]
+__all__ = ["ALGORITHMS", "CLASSES", "FUNCTIONS", "find_class", "find_function"]
 
 Names = frozenset[str]
 
@@ -148,34 +148,6 @@ FUNCTIONS: dict[str, Names] = {
 }
 """Every function that an archive may name, by the module that defines it."""
 
-RENAMED: dict[str, ClassReference] = {
-    "stable_baselines3.ppo.policies.PPOPolicy": ClassReference(
-        "stable_baselines3.common.policies", "ActorCriticPolicy"
-    ),
-    "stable_baselines3.ppo.policies.CnnPolicy": ClassReference(
-        "stable_baselines3.common.policies", "ActorCriticCnnPolicy"
-    ),
-    "sb3_contrib.common.policies.MaskableActorCriticPolicy": ClassReference(
-        "sb3_contrib.common.maskable.policies", "MaskableActorCriticPolicy"
-    ),
-    "sb3_contrib.common.buffers.MaskableRolloutBuffer": ClassReference(
-        "sb3_contrib.common.maskable.buffers", "MaskableRolloutBuffer"
-    ),
-    "sb3_contrib.tqc.policies.MlpPolicy": ClassReference("sb3_contrib.tqc.policies", "TQCPolicy"),
-    **{
-        f"gym.spaces.{module}.{name}": ClassReference(f"gymnasium.spaces.{module}", name)
-        for module, name in (
-            ("box", "Box"),
-            ("dict", "Dict"),
-            ("discrete", "Discrete"),
-            ("multi_binary", "MultiBinary"),
-            ("multi_discrete", "MultiDiscrete"),
-            ("tuple", "Tuple"),
-        )
-    },
-}
-"""Classes under the names that earlier versions pickled them by."""
-
 _EXTRAS = {"sb3_contrib", "stable_baselines3", "torch", "gymnasium"}
 
 
@@ -186,7 +158,6 @@ def find_class(reference: ClassReference, *, trust: Collection[str] = ()) -> Any
     for any other, UnsupportedError where it is listed or trusted but not there, MissingExtra where
     its package is not installed.
     """
-    reference = RENAMED.get(reference.path, reference)
     return _find(reference.module, reference.name, CLASSES, trust, "class")
 
 

@@ -9,6 +9,7 @@ gets are made from nodes, the same every time.
 
 from __future__ import annotations
 
+import functools
 import io
 import ntpath
 import posixpath
@@ -46,13 +47,16 @@ class _Bounded(io.BytesIO):
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle, giving up on large arrays before it copies them, and leaving out what is no part of an agent.
 
-    That is how arrays lie in memory, the addresses that name torch's storages, and the texts that a
-    Box remembers once it was printed.
+    That is how arrays lie in memory, the addresses that name torch's storages, and what a Box and a
+    partial call keep once they were looked at.
     """
 
     def reducer_override(self, item: Any) -> Any:
         if isinstance(item, numpy.ndarray | torch.Tensor) and item.nbytes > LARGEST:
             raise _TooLarge
+        if isinstance(item, io.IOBase) and not isinstance(item, io.BytesIO | io.StringIO):
+            # cloudpickle would put the file's content in its place.
+            raise TypeError("it is an open file")
         canonical = _CANONICAL.get(type(item))
         return super().reducer_override(item) if canonical is None else canonical(item)
 
@@ -79,11 +83,17 @@ def _reduce_box(box: Any) -> Any:
     return make, arguments, {**state, **{name: None for name in ("low_repr", "high_repr") if name in state}}
 
 
+def _reduce_partial(partial: Any) -> Any:
+    make, arguments, (function, given, keywords, attributes) = partial.__reduce__()
+    return make, arguments, (function, given, keywords, attributes or None)
+
+
 _CANONICAL: dict[type, Callable[[Any], Any]] = {
     numpy.ndarray: _reduce_array,
     torch.Tensor: _reduce_tensor,
     torch.TypedStorage: _reduce_storage,
     gymnasium.spaces.Box: _reduce_box,
+    functools.partial: _reduce_partial,
 }
 
 

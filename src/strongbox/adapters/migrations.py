@@ -16,7 +16,6 @@ from typing import Any
 from ..errors import UnsupportedError
 from ..tensors import Tensor
 from ..values import ClassReference, EnumMember, NamedTuple, Opaque
-from .classes import RENAMED
 from .draft import Draft, Tree
 
 __all__ = ["MIGRATIONS", "Migration", "migrate"]
@@ -75,16 +74,6 @@ self_ = object()
 def _drop_null_networks(draft: Draft) -> None:
     for name in _null_networks(draft):
         del draft.data[name]
-
-
-def _is_old_class(value: Any) -> bool:
-    return isinstance(value, ClassReference) and value.path in RENAMED
-
-
-def _rename_classes(draft: Draft) -> None:
-    for name, value in draft.data.items():
-        if _is_old_class(value):
-            draft.data[name] = RENAMED[value.path]
 
 
 # -- settings ---------------------------------------------------------------------------------------
@@ -374,13 +363,6 @@ MIGRATIONS: tuple[Migration, ...] = (
         explanation="names of networks that stood empty in data were dropped",
         applies=lambda draft: bool(_null_networks(draft)),
         apply=_drop_null_networks,
-    ),
-    Migration(
-        name="renamed_classes",
-        versions="before 0.9",
-        explanation="classes have moved since",
-        applies=lambda draft: any(_is_old_class(value) for value in draft.data.values()),
-        apply=_rename_classes,
     ),
     Migration(
         name="saved_device",
