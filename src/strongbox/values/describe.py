@@ -45,7 +45,8 @@ def _plain(text: str) -> str:
 
 
 def _text(value: str, depth: int) -> str:
-    return ascii(value) if not value.isprintable() else repr(value)
+    plain = str(value)  # text of numpy is derived from str, and shows itself otherwise
+    return repr(plain) if plain.isprintable() else ascii(plain)
 
 
 def _number(value: float) -> str:
