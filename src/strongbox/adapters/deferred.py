@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
+
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 __all__ = ["defer_buffer"]
 
@@ -22,14 +23,11 @@ def defer_buffer(buffer_class: type, model: Any) -> Any:
     A buffer that needs the environment (HER's) takes the one that the model has at that time.
     """
     deferred: Any = object.__new__(_deferred_class(buffer_class))
-    holder = ref(model)
-    deferred.__dict__[_PENDING] = lambda: _buffer_arguments(buffer_class, holder())
+    deferred.__dict__[_PENDING] = lambda: _buffer_arguments(buffer_class, model)
     return deferred
 
 
 def _buffer_arguments(buffer_class: type, model: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
-
     keywords = dict(model.replay_buffer_kwargs)
     if issubclass(buffer_class, HerReplayBuffer):
         keywords["env"] = model.env
@@ -40,7 +38,7 @@ def _buffer_arguments(buffer_class: type, model: Any) -> tuple[tuple[Any, ...], 
 def _deferred_class(buffer_class: type) -> type:
     def build(buffer: Any) -> None:
         arguments: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]] = buffer.__dict__.pop(_PENDING)
-        buffer.__class__ = buffer_class
+        object.__setattr__(buffer, "__class__", buffer_class)
         positional, keywords = arguments()
         buffer_class.__init__(buffer, *positional, **keywords)  # type: ignore[misc]
 
