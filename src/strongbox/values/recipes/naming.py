@@ -17,6 +17,7 @@ SHOWN: dict[tuple[str, str], str] = {
     ("numpy.random._pickle", "__generator_ctor"): "numpy.random.Generator",
     ("numpy.random._pickle", "__bit_generator_ctor"): "numpy.random.BitGenerator",
     ("torch._utils", "_rebuild_tensor_v2"): "torch.Tensor",
+    ("torch._utils", "_rebuild_tensor_v3"): "torch.Tensor",
     ("torch._utils", "_rebuild_tensor"): "torch.Tensor",
     ("torch._utils", "_rebuild_parameter"): "torch.nn.parameter.Parameter",
 }

@@ -64,6 +64,7 @@ TENSOR = Recipe(build_tensor, tuple(range(1, 10)))
 RECIPES: Table = {
     ("torch._utils", "_rebuild_tensor"): TENSOR,
     ("torch._utils", "_rebuild_tensor_v2"): TENSOR,
+    ("torch._utils", "_rebuild_tensor_v3"): TENSOR,
     ("torch._utils", "_rebuild_parameter"): TENSOR,
     ("torch", "device"): Recipe(build_device, (1, 2)),
     ("torch", "Size"): Recipe(build_size, (1,)),
