@@ -9,9 +9,17 @@ from importlib.util import find_spec
 
 from ..errors import MissingExtra
 
+
+def _is_missing(module: str) -> bool:
+    try:
+        return find_spec(module) is None
+    except (ImportError, ValueError):
+        return True
+
+
 for _module in ("torch", "gymnasium", "stable_baselines3", "cloudpickle"):
-    if find_spec(_module) is None:
-        raise MissingExtra(_module, "sb3", "loading or saving a live model")
+    if _is_missing(_module):
+        raise MissingExtra(_module, "sb3", "Loading or saving a live model")
 
 from .load import load  # noqa: E402
 from .report import LeftBehind, LoadReport  # noqa: E402

@@ -38,6 +38,21 @@ class Draft:
     variables: Tree
     migrated: list[str] = field(default_factory=list)
 
+    @property
+    def policy(self) -> Tree:
+        """The state dict of the policy; empty where it was skipped."""
+        return self.parameters.get("policy", {})
+
+    @property
+    def policy_kwargs(self) -> dict[str, Any]:
+        """The settings of the policy; empty where they are none that are understood."""
+        kwargs = self.data.get("policy_kwargs")
+        return kwargs if isinstance(kwargs, dict) else {}
+
+    def change_policy_kwargs(self, **changes: Any) -> None:
+        """Change settings of the policy, leaving the archive's own mapping as it is."""
+        self.data["policy_kwargs"] = {**self.policy_kwargs, **changes}
+
 
 def read_draft(archive: Archive, algorithm: str, *, replaced: Mapping[str, Any], skipped: frozenset[str]) -> Draft:
     """Read an archive into a draft, without the names that were skipped or replaced."""

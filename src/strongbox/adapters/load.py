@@ -23,6 +23,7 @@ from ..values import ClassReference, Space, find_opaque
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
 from .draft import Draft, Live, read_draft
+from .goals import adopt_goals
 from .migrations import migrate
 from .pickled import load_pickled
 from .report import LoadReport, attach_report, keep_normalization
@@ -75,6 +76,7 @@ def load(
     with locate(path=file.path):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
         draft, skipped = _draft(file, dict(custom_objects or {}), _names(skip))
+        adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, restorer, pickles=pickles)
         environment = prepare_environment(

@@ -7,16 +7,14 @@ before any live object exists. Facts are from SB3's and sb3-contrib's tags and c
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from ..errors import UnsupportedError
-from ..tensors import Tensor
+from ..errors import MismatchError, UnsupportedError
 from ..values import ClassReference, EnumMember, NamedTuple, Opaque
-from .draft import Draft, Tree
+from .draft import Draft
+from .shared_layers import BUFFER, has_shared_layers, split_net_arch, split_shared_layers
 
 __all__ = ["MIGRATIONS", "Migration", "migrate"]
 
@@ -35,9 +33,16 @@ class Migration:
 def migrate(draft: Draft) -> None:
     """Bring a draft up to the installed SB3; what was done is written down in ``draft.migrated``."""
     for migration in MIGRATIONS:
-        if migration.applies(draft):
+        try:
+            if not migration.applies(draft):
+                continue
             migration.apply(draft)
-            draft.migrated.append(f"{migration.name}: {migration.explanation}")
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise MismatchError(
+                f"expected an agent as SB3 {migration.versions} wrote it, since {migration.explanation}; "
+                f"found one that is not: {type(error).__name__}: {error}."
+            ) from error
+        draft.migrated.append(f"{migration.name}: {migration.explanation}")
 
 
 # -- names of attributes --------------------------------------------------------------------------
@@ -64,11 +69,8 @@ def _drop_forgotten(draft: Draft) -> None:
 
 
 def _null_networks(draft: Draft) -> list[str]:
-    return [name for name in ("actor", "critic", "critic_target", "q_net") if draft.data.get(name, self_) is None]
-
-
-self_ = object()
-"""Not None, for names that are not there."""
+    names = ("actor", "critic", "critic_target", "q_net")
+    return [name for name in names if name in draft.data and draft.data[name] is None]
 
 
 def _drop_null_networks(draft: Draft) -> None:
@@ -106,22 +108,13 @@ def _convert_train_freq(draft: Draft) -> None:
     draft.data["train_freq"] = _converted_train_freq(draft)
 
 
-def _policy_kwargs(draft: Draft) -> dict[str, Any]:
-    kwargs = draft.data.get("policy_kwargs")
-    return kwargs if isinstance(kwargs, dict) else {}
-
-
-def _change_policy_kwargs(draft: Draft, **changes: Any) -> None:
-    draft.data["policy_kwargs"] = {**_policy_kwargs(draft), **changes}
-
-
 def _drop_policy_kwargs(draft: Draft, *names: str) -> None:
-    kept = {name: value for name, value in _policy_kwargs(draft).items() if name not in names}
+    kept = {name: value for name, value in draft.policy_kwargs.items() if name not in names}
     draft.data["policy_kwargs"] = kept
 
 
 def _drop_sde_net_arch(draft: Draft) -> None:
-    if _policy_kwargs(draft)["sde_net_arch"] is not None:
+    if draft.policy_kwargs["sde_net_arch"] is not None:
         raise UnsupportedError(
             "expected gSDE to explore on the policy's own features, found a network for it (sde_net_arch), "
             "which SB3 dropped in 1.7.",
@@ -135,19 +128,12 @@ def _drop_saved_device(draft: Draft) -> None:
 
 
 def _has_listed_net_arch(draft: Draft) -> bool:
-    net_arch = _policy_kwargs(draft).get("net_arch")
+    net_arch = draft.policy_kwargs.get("net_arch")
     return isinstance(net_arch, list) and any(isinstance(item, dict) for item in net_arch)
 
 
 def _unwrap_net_arch(draft: Draft) -> None:
-    _change_policy_kwargs(draft, net_arch=_split_net_arch(_policy_kwargs(draft)["net_arch"]))
-
-
-def _split_net_arch(net_arch: list[Any]) -> dict[str, list[int]]:
-    """Layers of the policy and of the value network, out of shared ones and a mapping."""
-    shared = [width for width in net_arch if isinstance(width, int)]
-    own: dict[str, Any] = next((item for item in net_arch if isinstance(item, dict)), {})
-    return {name: [*shared, *own.get(name, ())] for name in ("pi", "vf")}
+    draft.change_policy_kwargs(net_arch=split_net_arch(draft.policy_kwargs["net_arch"]))
 
 
 OLD_HER_KWARGS = ("online_sampling", "max_episode_length")
@@ -195,16 +181,12 @@ def _integer(draft: Draft, name: str, default: int) -> int:
 COMPILED = "_orig_mod."
 
 
-def _policy(draft: Draft) -> Tree:
-    return draft.parameters.get("policy", {})
-
-
 def _has_compiled_names(draft: Draft) -> bool:
-    return any(COMPILED in key for key in _policy(draft) if isinstance(key, str))
+    return any(COMPILED in key for key in draft.policy if isinstance(key, str))
 
 
 def _strip_compiled_names(draft: Draft) -> None:
-    renamed = ((key.replace(COMPILED, ""), tensor) for key, tensor in _policy(draft).items())
+    renamed = ((key.replace(COMPILED, ""), tensor) for key, tensor in draft.policy.items())
     draft.parameters["policy"] = OrderedDict(renamed)
 
 
@@ -212,81 +194,19 @@ _LINEAR_POLICY = {"action_net.weight": "action_net.0.weight", "action_net.bias":
 
 
 def _has_bare_linear_policy(draft: Draft) -> bool:
-    return draft.algorithm.endswith(".ARS") and any(name in _policy(draft) for name in _LINEAR_POLICY)
+    return draft.algorithm.endswith(".ARS") and any(name in draft.policy for name in _LINEAR_POLICY)
 
 
 def _wrap_linear_policy(draft: Draft) -> None:
-    renamed = ((_LINEAR_POLICY.get(key, key), tensor) for key, tensor in _policy(draft).items())
+    renamed = ((_LINEAR_POLICY.get(key, key), tensor) for key, tensor in draft.policy.items())
     draft.parameters["policy"] = OrderedDict(renamed)
 
 
-_SHARED = "mlp_extractor.shared_net."
 _EXTRACTORS = ("pi_features_extractor.", "vf_features_extractor.")
-_BUFFER = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
-
-
-def _has_shared_layers(draft: Draft) -> bool:
-    return any(key.startswith(_SHARED) for key in _policy(draft) if isinstance(key, str))
-
-
-def _split_shared_layers(draft: Draft) -> None:
-    """Give each of the two networks its own copy of the layers that they shared: the same function."""
-    old = _policy(draft)
-    shared = [key[len(_SHARED) :] for key in old if key.startswith(_SHARED)]
-    depth = 2 * (max(int(key.split(".")[0]) for key in shared) // 2 + 1)
-    origin: dict[str, str] = {}
-    for key in old:
-        if key.startswith(_SHARED) and "mlp_extractor.policy_net.0.weight" not in origin:
-            for network in ("policy_net", "value_net"):
-                prefix = f"mlp_extractor.{network}."
-                origin.update({prefix + rest: _SHARED + rest for rest in shared})
-                origin.update({_deeper(own, prefix, depth): own for own in old if own.startswith(prefix)})
-        elif not key.startswith("mlp_extractor."):
-            origin[key] = key
-    draft.parameters["policy"] = OrderedDict((key, old[source]) for key, source in origin.items())
-    _follow_parameters(draft, old, origin)
-    net_arch = _policy_kwargs(draft).get("net_arch")
-    if isinstance(net_arch, list):
-        _change_policy_kwargs(draft, net_arch=_split_net_arch(net_arch))
-
-
-def _deeper(key: str, prefix: str, depth: int) -> str:
-    index, _, rest = key[len(prefix) :].partition(".")
-    return f"{prefix}{int(index) + depth}.{rest}"
-
-
-def _follow_parameters(draft: Draft, old: Tree, origin: dict[str, str]) -> None:
-    """Rewrite the optimizer, which tells parameters by their position, for parameters in a new order."""
-    optimizer = draft.parameters.get("policy.optimizer")
-    if optimizer is None or len(optimizer["param_groups"]) != 1:
-        return
-    positions = {key: index for index, key in enumerate(_parameter_names(old))}
-    sources = [positions[origin[key]] for key in _parameter_names(draft.parameters["policy"], origin)]
-    state = optimizer["state"]
-    group = {**optimizer["param_groups"][0], "params": list(range(len(sources)))}
-    draft.parameters["policy.optimizer"] = {
-        **optimizer,
-        "state": {index: dict(state[source]) for index, source in enumerate(sources) if source in state},
-        "param_groups": [group],
-    }
-
-
-def _parameter_names(policy: Tree, origin: dict[str, str] | None = None) -> list[str]:
-    """The keys of a policy that are parameters of their own: no buffers, no second names of the same."""
-    names: list[str] = []
-    seen: set[tuple[int, Any]] = set()
-    for key, tensor in policy.items():
-        place = (id(tensor.storage), tensor.storage_offset) if isinstance(tensor, Tensor) else (id(tensor), 0)
-        split = origin is not None and origin[key].startswith(_SHARED)
-        if _BUFFER.search(f".{key}") or (place in seen and not split and key.startswith(_EXTRACTORS)):
-            continue
-        seen.add(place)
-        names.append(key)
-    return names
 
 
 def _lacks_extractor_names(draft: Draft) -> bool:
-    policy = _policy(draft)
+    policy = draft.policy
     return (
         draft.algorithm.endswith(_ACTOR_CRITIC)
         and any(key.startswith("features_extractor.") for key in policy)
@@ -298,8 +218,8 @@ _ACTOR_CRITIC = (".A2C", ".PPO", ".TRPO", ".MaskablePPO", ".RecurrentPPO")
 
 
 def _name_extractors(draft: Draft) -> None:
-    policy = OrderedDict(_policy(draft))
-    for key, tensor in _policy(draft).items():
+    policy = OrderedDict(draft.policy)
+    for key, tensor in draft.policy.items():
         if key.startswith("features_extractor."):
             policy.update({prefix + key[len("features_extractor.") :]: tensor for prefix in _EXTRACTORS})
     draft.parameters["policy"] = policy
@@ -307,7 +227,7 @@ def _name_extractors(draft: Draft) -> None:
 
 def _online_count(draft: Draft) -> int:
     """How many parameters the online network of a value-based agent has."""
-    return sum(key.startswith(("q_net.", "quantile_net.")) for key in _policy(draft) if not _BUFFER.search(key))
+    return sum(key.startswith(("q_net.", "quantile_net.")) for key in draft.policy if not BUFFER.search(key))
 
 
 def _optimizes_target(draft: Draft) -> bool:
@@ -368,14 +288,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="saved_device",
         versions="any",
         explanation="the device in policy_kwargs gave way to the one asked for",
-        applies=lambda draft: "device" in _policy_kwargs(draft),
+        applies=lambda draft: "device" in draft.policy_kwargs,
         apply=_drop_saved_device,
     ),
     Migration(
         name="sde_net_arch",
         versions="before 1.7",
         explanation="the setting sde_net_arch, unused here, is gone",
-        applies=lambda draft: "sde_net_arch" in _policy_kwargs(draft),
+        applies=lambda draft: "sde_net_arch" in draft.policy_kwargs,
         apply=_drop_sde_net_arch,
     ),
     Migration(
@@ -389,8 +309,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="shared_layers",
         versions="before 1.8",
         explanation="layers that policy and value network shared are now a copy in each",
-        applies=_has_shared_layers,
-        apply=_split_shared_layers,
+        applies=has_shared_layers,
+        apply=split_shared_layers,
     ),
     Migration(
         name="net_arch",

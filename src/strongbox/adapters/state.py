@@ -49,12 +49,14 @@ class Filler:
         _load(optimizer.load_state_dict, state, name)
 
     def fill_tensor(self, target: torch.Tensor, tensor: Any, name: str) -> None:
-        """Overwrite one live tensor in place."""
-        if not isinstance(tensor, Tensor) or tensor.shape != tuple(target.shape):
+        """Overwrite one live tensor in place, from a tensor of the file or an array that a migration made."""
+        if not isinstance(tensor, Tensor | numpy.ndarray) or tensor.shape != tuple(target.shape):
             found = f"one of {tensor.shape}" if isinstance(tensor, Tensor) else type(tensor).__name__
             raise MismatchError(f"expected a tensor of {tuple(target.shape)} for {name}, found {found}.")
         target = target.detach()
-        if target.is_contiguous() and target.device.type == "cpu" and TORCH_DTYPES.get(tensor.dtype) is target.dtype:
+        if isinstance(tensor, numpy.ndarray):
+            target.copy_(torch.from_numpy(tensor))
+        elif target.is_contiguous() and target.device.type == "cpu" and TORCH_DTYPES.get(tensor.dtype) is target.dtype:
             bits = target.view(torch.uint16) if target.dtype is torch.bfloat16 else target
             self._copy(tensor, bits.numpy())
         else:
@@ -80,6 +82,8 @@ class Filler:
         if isinstance(value, Tensor):
             self._count(value.nbytes)
             return _fresh(value)
+        if isinstance(value, numpy.ndarray):
+            return torch.from_numpy(value)
         if isinstance(value, Mapping):
             return {key: self.torch_value(item) for key, item in value.items()}
         if type(value) in (list, tuple):
@@ -136,14 +140,15 @@ def _check_names(live: Iterable[str], found: Iterable[str], name: str) -> None:
 
 
 def _listed(names: set[str]) -> str:
-    shown = sorted(names)
+    shown = sorted(map(str, names))
     return ", ".join(shown[:_LISTED]) + (f" and {len(shown) - _LISTED} more" if len(shown) > _LISTED else "")
 
 
 def _load(load: Callable[[Any], Any], state: dict[Any, Any], name: str) -> None:
     try:
         load(state)
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except Exception as error:
+        # torch says in many ways that a state dict is none, or is another's.
         raise MismatchError(
             f"expected {name} to fit this agent, found that it does not: {error}.",
             hint=f'Leave it out with skip=["{name}"].',
