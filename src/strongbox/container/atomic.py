@@ -37,6 +37,9 @@ HINTS = {
     errno.ENOTDIR: "A part of the path that should be a folder is a file.",
     errno.EEXIST: "A part of the path that should be a folder is a file.",
 }
+BUFFER = 1 << 18
+"""Bytes gathered before they are written: a small agent of a hundred records is written in one go."""
+
 FOLDERS_THAT_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
@@ -105,7 +108,7 @@ def create(temporary: str, mode: int | None) -> BinaryIO:
         # Some file systems have no permissions to keep.
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
-    return io.BufferedRandom(EagerFile(descriptor, "r+b"))
+    return io.BufferedRandom(EagerFile(descriptor, "r+b"), BUFFER)
 
 
 class EagerFile(io.FileIO):

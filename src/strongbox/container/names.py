@@ -8,6 +8,7 @@ uniqueness needs no more than folding the case.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 
 from ..errors import RefusedError
@@ -39,13 +40,22 @@ def check_name(raw: str | bytes, offset: int | None = None) -> str:
     """Return the name of a member, or raise :class:`RefusedError` saying what is wrong with it."""
     # Latin-1 gives every byte a character of its own; whatever is not ASCII is refused just below.
     name = raw.decode("latin-1") if isinstance(raw, bytes) else raw
-    for fault, found in FAULTS:
-        if found(name):
-            hint = FOLDER_HINT if fault == "is a folder" else None
-            raise RefusedError(
-                f"expected a plain member name, found {show_name(raw)}, which {fault}.", offset=offset, hint=hint
-            )
+    fault = known_fault(name) if len(name) <= LONGEST_SHOWN else find_fault(name)
+    if fault is not None:
+        hint = FOLDER_HINT if fault == "is a folder" else None
+        raise RefusedError(
+            f"expected a plain member name, found {show_name(raw)}, which {fault}.", offset=offset, hint=hint
+        )
     return name
+
+
+def find_fault(name: str) -> str | None:
+    """What is wrong with a name, or None."""
+    return next((fault for fault, found in FAULTS if found(name)), None)
+
+
+known_fault = functools.lru_cache(maxsize=4096)(find_fault)
+"""The same, remembered: the same few hundred short names come again in every archive."""
 
 
 def check_unique(names: Iterable[str]) -> None:

@@ -2,14 +2,15 @@
 
 from .budget import Budget
 from .decoding import decode, decode_next
-from .encoding import encode
+from .encoding import encode, encode_part
 from .graph import children, walk
-from .nodes import Call, Decoded, Global, Node, PersistentId
+from .nodes import Call, Decoded, Encoded, Global, Node, PersistentId
 
 __all__ = [
     "Budget",
     "Call",
     "Decoded",
+    "Encoded",
     "Global",
     "Node",
     "PersistentId",
@@ -17,5 +18,6 @@ __all__ = [
     "decode",
     "decode_next",
     "encode",
+    "encode_part",
     "walk",
 ]

@@ -20,11 +20,11 @@ from __future__ import annotations
 from ..errors import LimitError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 from .graph import measure
-from .nodes import Decoded, Node
+from .nodes import Decoded, Encoded, Node
 from .torch_writer import TorchWriter
 from .writer import Writer
 
-__all__ = ["encode"]
+__all__ = ["encode", "encode_part"]
 
 WRITERS: dict[int, type[Writer]] = {2: TorchWriter, 4: Writer}
 
@@ -36,13 +36,30 @@ def encode(node: Node | Decoded, *, protocol: int = 4, limits: Limits = DEFAULT_
     protocol 2 cannot hold, FormatError for a value that contains itself, RefusedError for a key or
     name that a reader would refuse, and LimitError above ``limits``.
     """
-    if protocol not in WRITERS:
-        raise UnsupportedError(f"Expected pickle protocol 2 or 4 to write, found {protocol}.")
+    kind = _writer(protocol)
     decoded = node if isinstance(node, Decoded) else Decoded(node)
     _, cyclic = measure([decoded.root, *decoded.popped], limits)
     # Where something may be met again before it is complete, all its parts must be known by then.
-    writer = WRITERS[protocol](limits, share_all=cyclic or bool(decoded.popped))
+    writer = kind(limits, share_all=cyclic or bool(decoded.popped))
     pickle = writer.write_all(decoded)
     if len(pickle) > limits.pickle_bytes:
         raise LimitError(f"Expected a pickle of at most {limits.pickle_bytes} bytes, found {len(pickle)}.")
     return pickle
+
+
+def encode_part(node: Node, *, protocol: int = 4, limits: Limits = DEFAULT_LIMITS) -> Encoded:
+    """Write a tree of nodes once, to stand in many pickles; what it shares, it writes again each time.
+
+    Raises as :func:`encode`, and UnsupportedError where the tree refers back to itself.
+    """
+    kind = _writer(protocol)
+    _, cyclic = measure([node], limits)
+    if cyclic:
+        raise UnsupportedError("Expected a tree to encode as a part, found a value that contains itself.")
+    return Encoded(kind(limits, share_all=False).write_part(node), protocol)
+
+
+def _writer(protocol: int) -> type[Writer]:
+    if protocol not in WRITERS:
+        raise UnsupportedError(f"Expected pickle protocol 2 or 4 to write, found {protocol}.")
+    return WRITERS[protocol]

@@ -11,13 +11,13 @@ from typing import Any
 
 from ..errors import FormatError, LimitError
 from ..limits import Limits
-from .nodes import Call, Decoded, Global, Node, PersistentId
+from .nodes import Call, Decoded, Encoded, Global, Node, PersistentId
 
 __all__ = ["children", "measure", "walk"]
 
 QUICK = 10_000
 
-LEAVES: frozenset[type] = frozenset({type(None), bool, int, float, str, bytes, bytearray, Global})
+LEAVES: frozenset[type] = frozenset({type(None), bool, int, float, str, bytes, bytearray, Global, Encoded})
 
 
 def walk(node: Node) -> Iterator[Node]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Call", "Decoded", "Global", "Node", "PersistentId"]
+__all__ = ["Call", "Decoded", "Encoded", "Global", "Node", "PersistentId"]
 
 Node = Any
 """A builtin value, container or stand-in; see the head of this file."""
@@ -125,3 +125,19 @@ class Decoded:
     def statements_on(self, call: Call) -> list[Call]:
         """The popped calls whose first argument is ``call``, in order."""
         return [popped for popped in self.popped if popped.arguments and popped.arguments[0] is call]
+
+
+class Encoded:
+    """A part of a graph that has been encoded before, by :func:`.encode_part`: written as it is.
+
+    Only ever made to be written; a decoding has none.
+    """
+
+    __slots__ = ("content", "protocol")
+
+    def __init__(self, content: bytes, protocol: int) -> None:
+        self.content = content
+        self.protocol = protocol
+
+    def __repr__(self) -> str:
+        return f"Encoded({len(self.content)} bytes)"

@@ -1,6 +1,6 @@
 """Which parts of a graph are referred to more than once, and how they are recognised.
 
-Containers and calls are the same where they are the same object; texts and bytes where they are
+Containers, calls and encoded parts are the same where they are the same object; texts and bytes where they are
 equal; names where module and name are. Numbers, the empty text and the empty tuple are always written out.
 """
 

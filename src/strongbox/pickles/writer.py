@@ -17,7 +17,7 @@ from .budget import Budget
 from .graph import LEAVES, children
 from .keys import check_keys, key_order
 from .names import check_name
-from .nodes import Call, Decoded, Global, Node, PersistentId
+from .nodes import Call, Decoded, Encoded, Global, Node, PersistentId
 from .opcodes import Opcode
 from .sharing import NEVER, find_shared, share_key
 
@@ -67,6 +67,11 @@ class Writer:
         self._write_statements(decoded.popped)
         self.emit(Opcode.STOP)
         return bytes([Opcode.PROTO, self.protocol]) + self.output
+
+    def write_part(self, node: Node) -> bytes:
+        """One node by itself, with nothing memoised, to be put anywhere into any pickle."""
+        self.write(node)
+        return bytes(self.output)
 
     def write(self, node: Node) -> None:
         """Write any node: in full, or by reference where it has been written before."""
@@ -287,6 +292,13 @@ class Writer:
             self.emit(Opcode.BINPERSID)
             self.remember(node)
 
+    def write_encoded(self, node: Encoded) -> None:
+        """Write what has been encoded before."""
+        if node.protocol > self.protocol:
+            raise UnsupportedError(f"Expected a part of protocol {self.protocol}, found one of {node.protocol}.")
+        self.output += node.content
+        self.remember(node)
+
     def write_call(self, node: Call) -> None:
         """Write a call, what is done to its result, and the popped calls about it."""
         if type(node.function) not in (Global, Call) or type(node.arguments) is not tuple:
@@ -358,4 +370,5 @@ Writer.methods = {
     Global: Writer.write_global,
     Call: Writer.write_call,
     PersistentId: Writer.write_persistent,
+    Encoded: Writer.write_encoded,
 }

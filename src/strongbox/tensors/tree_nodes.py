@@ -6,6 +6,7 @@ in several places is one node; a storage that several tensors look into is one s
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy
 
 from ..errors import LimitError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
-from ..pickles import Call, Global, Node, PersistentId
+from ..pickles import Call, Encoded, Global, Node, PersistentId, encode_part
 from .dtypes import DTYPES
 from .live import StorageData, TensorData, describe
 from .state_dict import StateDict
@@ -100,19 +101,16 @@ class TreeNodes:
         self._leaves[id(item)] = (item, node)
         return node
 
-    def _tensor(self, tensor: TensorData) -> Call:
+    def _tensor(self, tensor: TensorData) -> Encoded:
         tensor.check()
         storage = self._storage(tensor)
-        identifier = PersistentId(("storage", self._name(*storage.storage_class), storage.key, "cpu", storage.numel))
-        requires_grad = tensor.requires_grad and not tensor.parameter
-        place = (identifier, tensor.storage_offset, tensor.shape, tensor.strides, requires_grad, self._no_hooks())
-        if DTYPES[tensor.dtype].storage_class is not None:
-            call = self._call("torch._utils", "_rebuild_tensor_v2", *place)
-        else:
-            call = self._call("torch._utils", "_rebuild_tensor_v3", *place, self._name("torch", tensor.dtype))
-        if tensor.parameter:
-            return self._call("torch._utils", "_rebuild_parameter", call, tensor.requires_grad, self._no_hooks())
-        return call
+        return _encode_tensor(
+            tensor.dtype,
+            (storage.storage_class, storage.key, storage.numel),
+            (tensor.storage_offset, tensor.shape, tensor.strides),
+            tensor.requires_grad,
+            tensor.parameter,
+        )
 
     def _storage(self, tensor: TensorData) -> PlannedStorage:
         """The storage that a tensor looks into, planned when it first comes up."""
@@ -134,15 +132,39 @@ class TreeNodes:
             )
         return planned
 
-    def _no_hooks(self) -> Call:
-        """An empty ordered dict for each tensor: a loaded tensor keeps its hooks in it."""
-        return self._call("collections", "OrderedDict")
-
     def _call(self, module: str, name: str, *arguments: Node) -> Call:
         return Call(self._name(module, name), arguments)
 
     def _name(self, module: str, name: str) -> Global:
         return self._names.setdefault((module, name), Global(module, name))
+
+
+@functools.lru_cache(maxsize=4096)
+def _encode_tensor(
+    dtype: str,
+    storage: tuple[tuple[str, str], str, int],
+    place: tuple[int, tuple[int, ...], tuple[int, ...]],
+    requires_grad: bool,
+    parameter: bool,
+) -> Encoded:
+    """The call that makes one tensor: the same each time an agent is saved, so encoded once.
+
+    Every tensor gets an empty ordered dict of its own, in which it keeps its hooks once it is loaded.
+    """
+    storage_class, key, numel = storage
+    identifier = PersistentId(("storage", Global(*storage_class), key, "cpu", numel))
+    arguments = (identifier, *place, requires_grad and not parameter, _no_hooks())
+    if DTYPES[dtype].storage_class is not None:
+        call = Call(Global("torch._utils", "_rebuild_tensor_v2"), arguments)
+    else:
+        call = Call(Global("torch._utils", "_rebuild_tensor_v3"), (*arguments, Global("torch", dtype)))
+    if parameter:
+        call = Call(Global("torch._utils", "_rebuild_parameter"), (call, requires_grad, _no_hooks()))
+    return encode_part(call, protocol=2)
+
+
+def _no_hooks() -> Call:
+    return Call(Global("collections", "OrderedDict"), ())
 
 
 def _key(key: Any, path: str) -> Node:

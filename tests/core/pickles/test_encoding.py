@@ -17,7 +17,7 @@ from hypothesis import given
 
 from strongbox.errors import FormatError, LimitError, RefusedError, StrongboxError, UnsupportedError
 from strongbox.limits import Limits
-from strongbox.pickles import Call, Decoded, Global, Node, PersistentId, decode, encode
+from strongbox.pickles import Call, Decoded, Global, Node, PersistentId, decode, encode, encode_part
 from strongbox.pickles.opcodes import Opcode
 from tests.core.pickles.graphs import EXAMPLES, outline
 from tests.core.pickles.oracle import load_as_nodes
@@ -355,3 +355,34 @@ def test_torch_has_no_integers_above_255_bytes() -> None:
     refused(2**2040, UnsupportedError, "more than 255 bytes", protocol=2, limits=limits)
     assert decode(encode(-(2**4000), limits=limits), limits=limits).root == -(2**4000)
     assert encode(2**4000, limits=limits)[2] == Opcode.LONG4
+
+
+# ---- parts that are encoded once
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_part_stands_in_any_pickle_as_if_it_were_written_there(protocol: int) -> None:
+    tree = call("m.make", ("storage", "0", 3), (2, 3), call("collections.OrderedDict"))
+    part = encode_part(tree, protocol=protocol)
+    content = encode({"a": "storage", "b": part, "c": [part, "storage"]}, protocol=protocol)
+    root = decode(content).root
+    assert outline(root["b"]) == outline(tree)
+    assert root["c"][0] is root["b"]
+    assert outline(root) == outline({"a": "storage", "b": tree, "c": [tree, "storage"]})
+
+
+def test_a_part_of_a_later_protocol_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="protocol 2"):
+        encode([encode_part((1, 2))], protocol=2)
+
+
+def test_a_part_that_refers_back_to_itself_is_refused() -> None:
+    loop = call("m.make")
+    loop.items = [("self", loop)]
+    with pytest.raises(UnsupportedError, match="contains itself"):
+        encode_part(loop)
+
+
+def test_a_part_of_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="protocol"):
+        encode_part(None, protocol=3)
