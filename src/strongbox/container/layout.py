@@ -86,6 +86,12 @@ class Place:
         )
         return header + name + zip64 + padding
 
+    @property
+    def central_size(self) -> int:
+        """The length in bytes of the record in the central directory."""
+        numbers = 2 * (self.size >= FIRST_TOO_LARGE) + (self.header_start >= FIRST_TOO_LARGE)
+        return CENTRAL.size + len(self.name) + (FIELD.size + 8 * numbers if numbers else 0)
+
     def central_record(self, crc: int) -> bytes:
         """The entry's record in the central directory."""
         name = self.name.encode("ascii")

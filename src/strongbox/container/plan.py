@@ -12,7 +12,7 @@ to that when it is given a plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import StrongboxError
@@ -23,6 +23,11 @@ from .names import check_name, check_unique
 __all__ = ["Piece", "ZipPlan"]
 
 Produce = Callable[[], Content]
+
+SMALL = 1 << 14
+"""Bytes of a piece that is worth writing by itself: below, a copy costs less than a call."""
+GATHERED = 1 << 17
+"""Bytes of small pieces that are written together."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,14 @@ class ZipPlan:
     @property
     def size(self) -> int:
         """The length in bytes of the whole file."""
-        central_size = sum(len(place.central_record(0)) for place in self._places)
+        central_size = sum(place.central_size for place in self._places)
         return self._central_start + central_size + len(self._end_records(central_size))
 
     def pieces(self, workers: Workers) -> Iterator[Piece]:
         """Yield the file from its first byte to its last; the workers help with the CRC of large contents."""
+        return gather(self._pieces(workers))
+
+    def _pieces(self, workers: Workers) -> Iterator[Piece]:
         check_unique(place.name for place in self._places)
         records = []
         for place, content in zip(self._places, self._contents, strict=True):
@@ -99,6 +107,30 @@ class ZipPlan:
 
     def _end_records(self, central_size: int) -> bytes:
         return end_records(len(self._places), self._central_start, central_size)
+
+
+def gather(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same bytes with small pieces joined: headers, paddings and small tensors go out together."""
+    small: list[Content] = []
+    size = 0
+    for piece in pieces:
+        if len(piece.content) >= SMALL:
+            yield from joined(small)
+            small, size = [], 0
+            yield piece
+            continue
+        small.append(piece.content if piece.lasting else bytes(piece.content))
+        size += len(piece.content)
+        if size >= GATHERED:
+            yield from joined(small)
+            small, size = [], 0
+    yield from joined(small)
+
+
+def joined(contents: list[Content]) -> Iterator[Piece]:
+    """One piece of several contents, or none of none."""
+    if contents:
+        yield Piece(b"".join(contents))
 
 
 def as_bytes(content: Content) -> Content:
