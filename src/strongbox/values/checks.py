@@ -59,21 +59,21 @@ def check(condition: bool, problem: str) -> None:
         raise FormatError(problem)
 
 
-def instance(value: Any, kinds: type[T] | tuple[type[T], ...], what: str) -> T:
+def instance(value: Any, kinds: type[T] | tuple[type[T], ...], what: object) -> T:
     """A value of one of these exact types, or of a dataclass derived from one."""
     if not isinstance(value, kinds):
         raise FormatError(f"expected {what}, found {kind_of(value)}")
     return value
 
 
-def flag(value: Any, what: str) -> bool:
+def flag(value: Any, what: object) -> bool:
     """True or False."""
     if type(value) is not bool:
         raise FormatError(f"expected {what} to be true or false, found {kind_of(value)}")
     return value
 
 
-def whole(value: Any, what: str, low: int | None = None, high: int | None = None) -> int:
+def whole(value: Any, what: object, low: int | None = None, high: int | None = None) -> int:
     """An int, no bool, from ``low`` to ``high`` inclusive."""
     if type(value) is not int:
         raise FormatError(f"expected {what} to be a whole number, found {kind_of(value)}")
@@ -87,30 +87,31 @@ def describe_whole(value: int) -> str:
     return str(value) if value.bit_length() <= 256 else f"a number of {value.bit_length()} bits"
 
 
-def number(value: Any, what: str) -> float:
+def number(value: Any, what: object) -> float:
     """A float, exactly."""
     if type(value) is not float:
         raise FormatError(f"expected {what} to be a number, found {kind_of(value)}")
     return value
 
 
-def text(value: Any, what: str) -> str:
+def text(value: Any, what: object) -> str:
     """A str, exactly."""
     if type(value) is not str:
         raise FormatError(f"expected {what} to be text, found {kind_of(value)}")
     return value
 
 
-def tuple_of(values: Any, kind: type, what: str) -> tuple[Any, ...]:
+def tuple_of(values: Any, kind: type, what: object) -> tuple[Any, ...]:
     """A tuple of items that are instances of ``kind``."""
     if type(values) is not tuple:
         raise FormatError(f"expected {what} to be a tuple, found {kind_of(values)}")
     for value in values:
-        instance(value, kind, f"{what} to hold only {kind.__name__}")
+        if not isinstance(value, kind):
+            raise FormatError(f"expected {what} to hold only {kind.__name__}, found {kind_of(value)}")
     return values
 
 
-def element_type(value: Any, what: str, *, texts: bool = False) -> numpy.dtype[Any]:
+def element_type(value: Any, what: object, *, texts: bool = False) -> numpy.dtype[Any]:
     """A numpy dtype of numbers, or of text or bytes of a fixed length where ``texts`` says so."""
     if not isinstance(value, numpy.dtype):
         raise FormatError(f"expected {what} to be a dtype, found {kind_of(value)}")
@@ -124,7 +125,7 @@ def describe_dtype(value: numpy.dtype[Any]) -> str:
     return "one with named fields" if value.names else value.str
 
 
-def array(value: Any, what: str, *, shape: tuple[int, ...] | None = None, kinds: str = "biufc") -> Array:
+def array(value: Any, what: object, *, shape: tuple[int, ...] | None = None, kinds: str = "biufc") -> Array:
     """An array whose dtype is of one of numpy's ``kinds``, of this shape where one is given."""
     if type(value) is not numpy.ndarray:
         raise FormatError(f"expected {what} to be an array, found {kind_of(value)}")
@@ -135,14 +136,15 @@ def array(value: Any, what: str, *, shape: tuple[int, ...] | None = None, kinds:
     return value
 
 
-def shape(value: Any, what: str) -> tuple[int, ...]:
+def shape(value: Any, what: object) -> tuple[int, ...]:
     """A tuple of sizes that an array can have."""
     sizes = tuple_of(value, int, what)
     if len(sizes) > MOST_DIMENSIONS:
         raise FormatError(f"expected {what} to have at most {MOST_DIMENSIONS} sizes, found {len(sizes)}")
     for size in sizes:
         whole(size, what, 0, LARGEST_SIZE)
-    check(prod(max(size, 1) for size in sizes) <= LARGEST_SIZE, f"expected {what} to fit into memory")
+    if prod(max(size, 1) for size in sizes) > LARGEST_SIZE:
+        raise FormatError(f"expected {what} to fit into memory")
     return sizes
 
 

@@ -9,24 +9,35 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy
 
 from ..errors import FormatError
 from . import checks, generators, noise, normalization, references, schedules, spaces, torch_values
+from .place import Place
 
 __all__ = ["BY_TAG", "BY_TYPE", "FORMS", "FOR_SUBCLASSES", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list, dict with text as keys: what JSON can say."""
-Walk: TypeAlias = Callable[[Any, str], Any]
-"""How a part writes or reads the values inside it: the value and its path."""
+
+
+class Walk(Protocol):
+    """How a part writes or reads what is inside it: a value, or a key, and its place."""
+
+    def value(self, content: Any, place: Place) -> Any:
+        """Write or read a value."""
+
+    def key(self, content: Any, place: Place) -> Any:
+        """Write or read a key of a dictionary or an element of a set."""
+
 
 MOST_BITS = 4096
 """Bits of an integer; Python refuses to print or read much longer ones."""
@@ -40,96 +51,98 @@ class Part:
     """How the content of a field is written and read, and what to call it in the documentation."""
 
     shown: str
-    write: Callable[[Walk, Any, str], Json]
-    read: Callable[[Walk, Json, str], Any]
+    write: Callable[[Walk, Any, Place], Json]
+    read: Callable[[Walk, Json, Place], Any]
 
 
-def _same(_: Walk, value: Any, path: str) -> Json:
+def _same(_: Walk, value: Any, place: Place) -> Json:
     return value
 
 
-def _read_text(_: Walk, form: Json, path: str) -> str:
-    return checks.text(form, path)
+def _read_text(_: Walk, form: Json, place: Place) -> str:
+    return checks.text(form, place)
 
 
-def _read_whole(_: Walk, form: Json, path: str) -> int:
-    return checks.whole(form, path, -(2**63), 2**63 - 1)
+def _read_whole(_: Walk, form: Json, place: Place) -> int:
+    return checks.whole(form, place, -(2**63), 2**63 - 1)
 
 
-def _read_number(_: Walk, form: Json, path: str) -> float:
+def _read_number(_: Walk, form: Json, place: Place) -> float:
     # Other languages write 1.0 as 1.
-    return float(form) if type(form) is int and abs(form) <= 2**53 else checks.number(form, path)
+    return float(form) if type(form) is int and abs(form) <= 2**53 else checks.number(form, place)
 
 
-def _read_flag(_: Walk, form: Json, path: str) -> bool:
-    return checks.flag(form, path)
+def _read_flag(_: Walk, form: Json, place: Place) -> bool:
+    return checks.flag(form, place)
 
 
-def _list(form: Json, path: str) -> list[Json]:
+def _list(form: Json, place: Place) -> list[Json]:
     if type(form) is not list:
-        raise FormatError(f"expected {path} to be a list, found {checks.kind_of(form)}")
+        raise FormatError(f"expected {place} to be a list, found {checks.kind_of(form)}")
     return form
 
 
-def _write_values(write: Walk, values: Any, path: str) -> list[Json]:
-    return [write(value, f"{path}[{index}]") for index, value in enumerate(values)]
+def _write_values(walk: Walk, values: Any, place: Place) -> list[Json]:
+    return [walk.value(value, place.item(index)) for index, value in enumerate(values)]
 
 
-def _read_values(read: Walk, form: Json, path: str) -> tuple[Any, ...]:
-    return tuple([read(item, f"{path}[{index}]") for index, item in enumerate(_list(form, path))])
+def _read_values(walk: Walk, form: Json, place: Place) -> tuple[Any, ...]:
+    return tuple([walk.value(item, place.item(index)) for index, item in enumerate(_list(form, place))])
 
 
-def _write_pairs(write: Walk, items: Any, path: str) -> list[Json]:
-    return [[write(key, path), write(value, f"{path}[{key!r}]")] for key, value in items.items()]
+def _write_elements_of_set(walk: Walk, values: Any, place: Place) -> list[Json]:
+    return sorted((walk.key(value, place) for value in values), key=json.dumps)
 
 
-def _read_pairs(read: Walk, form: Json, path: str) -> dict[Any, Any]:
+def _read_elements_of_set(walk: Walk, form: Json, place: Place) -> frozenset[Any]:
+    elements = frozenset([walk.key(item, place) for item in _list(form, place)])
+    checks.check(len(elements) == len(form), "expected different elements, found the same twice")
+    return elements
+
+
+def _write_pairs(walk: Walk, items: Any, place: Place) -> list[Json]:
+    return [[walk.key(key, place), walk.value(value, place.item(key))] for key, value in items.items()]
+
+
+def _read_pairs(walk: Walk, form: Json, place: Place) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
-    for pair in _list(form, path):
-        if len(_list(pair, path)) != 2:
-            raise FormatError(f"expected pairs of a key and a value at {path}, found {len(pair)} items")
-        key = read(pair[0], path)
-        result[_hashable(key, path)] = read(pair[1], f"{path}[{key!r}]")
-    checks.check(len(result) == len(form), f"expected different keys at {path}, found the same twice")
+    for pair in _list(form, place):
+        if len(_list(pair, place)) != 2:
+            raise FormatError(f"expected pairs of a key and a value at {place}, found {len(pair)} items")
+        key = walk.key(pair[0], place)
+        result[key] = walk.value(pair[1], place.item(key))
+    checks.check(len(result) == len(form), "expected different keys, found the same twice")
     return result
 
 
-def _hashable(key: Any, path: str) -> Any:
-    try:
-        hash(key)
-    except TypeError:
-        raise FormatError(f"expected a key at {path}, found {checks.kind_of(key)}") from None
-    return key
-
-
-def _write_bytes(_: Walk, content: Any, path: str) -> str:
+def _write_bytes(_: Walk, content: Any, place: Place) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def _read_bytes(_: Walk, form: Json, path: str) -> bytes:
+def _read_bytes(_: Walk, form: Json, place: Place) -> bytes:
     try:
-        return base64.b64decode(checks.text(form, path), validate=True)
+        return base64.b64decode(checks.text(form, place), validate=True)
     except (binascii.Error, ValueError):
-        raise FormatError(f"expected {path} to be base64 with padding") from None
+        raise FormatError(f"expected {place} to be base64 with padding") from None
 
 
-def _write_sizes(_: Walk, sizes: tuple[int, ...], path: str) -> list[int]:
+def _write_sizes(_: Walk, sizes: tuple[int, ...], place: Place) -> list[int]:
     return list(sizes)
 
 
-def _read_sizes(_: Walk, form: Json, path: str) -> tuple[int, ...]:
-    return checks.shape(tuple(_list(form, path)), path)
+def _read_sizes(_: Walk, form: Json, place: Place) -> tuple[int, ...]:
+    return checks.shape(tuple(_list(form, place)), place)
 
 
-def _write_n(_: Walk, n: int | tuple[int, ...], path: str) -> Json:
+def _write_n(_: Walk, n: int | tuple[int, ...], place: Place) -> Json:
     return list(n) if isinstance(n, tuple) else n
 
 
-def _read_n(walk: Walk, form: Json, path: str) -> int | tuple[int, ...]:
-    return _read_sizes(walk, form, path) if type(form) is list else _read_whole(walk, form, path)
+def _read_n(walk: Walk, form: Json, place: Place) -> int | tuple[int, ...]:
+    return _read_sizes(walk, form, place) if type(form) is list else _read_whole(walk, form, place)
 
 
-def _write_dtype(_: Walk, dtype: numpy.dtype[Any], path: str) -> str:
+def _write_dtype(_: Walk, dtype: numpy.dtype[Any], place: Place) -> str:
     checks.element_type(dtype, "the dtype", texts=True)
     name: str = f"{dtype.kind}{numpy.dtype(dtype).str[2:]}" if dtype.kind in "US" else dtype.name
     return name
@@ -139,27 +152,27 @@ TEXT_DTYPE = re.compile(r"[US][1-9][0-9]{0,5}")
 NUMBER_DTYPES = {dtype.name: dtype for dtype in checks.NUMBER_TYPES}
 
 
-def _read_dtype(_: Walk, form: Json, path: str) -> numpy.dtype[Any]:
-    name = checks.text(form, path)
+def _read_dtype(_: Walk, form: Json, place: Place) -> numpy.dtype[Any]:
+    name = checks.text(form, place)
     if name in NUMBER_DTYPES:
         return NUMBER_DTYPES[name]
     if TEXT_DTYPE.fullmatch(name):
         return numpy.dtype(name)
-    raise FormatError(f"expected {path} to be a dtype, found {name[:60]!r}")
+    raise FormatError(f"expected {place} to be a dtype, found {name[:60]!r}")
 
 
-def _write_elements(_: Walk, array: checks.Array, path: str) -> str:
+def _write_elements(_: Walk, array: checks.Array, place: Place) -> str:
     return base64.b64encode(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()).decode("ascii")
 
 
-def _read_digits(_: Walk, form: Json, path: str) -> int:
-    text = checks.text(form, path)
+def _read_digits(_: Walk, form: Json, place: Place) -> int:
+    text = checks.text(form, place)
     if not re.fullmatch(r"-?[0-9]{1,1300}", text):
-        raise FormatError(f"expected {path} to be an integer in decimal digits")
+        raise FormatError(f"expected {place} to be an integer in decimal digits")
     return int(text)
 
 
-def _write_digits(_: Walk, value: int, path: str) -> str:
+def _write_digits(_: Walk, value: int, place: Place) -> str:
     checks.check(value.bit_length() <= MOST_BITS, f"expected an integer of at most {MOST_BITS} bits")
     return str(value)
 
@@ -168,21 +181,22 @@ def _optional(part: Part) -> Part:
     """A part that may also be null."""
     return Part(
         f"{part.shown} or null",
-        lambda walk, value, path: None if value is None else part.write(walk, value, path),
-        lambda walk, form, path: None if form is None else part.read(walk, form, path),
+        lambda walk, value, place: None if value is None else part.write(walk, value, place),
+        lambda walk, form, place: None if form is None else part.read(walk, form, place),
     )
 
 
-def _write_value(write: Walk, value: Any, path: str) -> Json:
-    return write(value, path)
+def _value(walk: Walk, value: Any, place: Place) -> Any:
+    return walk.value(value, place)
 
 
 TEXT = Part("text", _same, _read_text)
 WHOLE = Part("integer", _same, _read_whole)
 NUMBER = Part("number", _same, _read_number)
 FLAG = Part("true or false", _same, _read_flag)
-VALUE = Part("value", _write_value, _write_value)
+VALUE = Part("value", _value, _value)
 VALUES = Part("list of values", _write_values, _read_values)
+ELEMENTS_OF_SET = Part("list of values", _write_elements_of_set, _read_elements_of_set)
 PAIRS = Part("list of pairs [key, value]", _write_pairs, _read_pairs)
 BASE64 = Part("bytes in base64", _write_bytes, _read_bytes)
 DIGITS = Part("text of decimal digits", _write_digits, _read_digits)
@@ -217,8 +231,8 @@ class Form:
     """One row: a tag, the type it stands for, and its fields.
 
     ``take`` gives the content of the fields of a value, ``make`` the value. ``is_record`` says that
-    the fields have names that a path should show; ``is_sorted``, that the items have no order of
-    their own; ``covers_subclasses``, that types derived from the type are written by this row too.
+    the fields have names that a place should show; ``covers_subclasses``, that types derived from the
+    type are written by this row too.
     """
 
     tag: str
@@ -228,7 +242,6 @@ class Form:
     make: Callable[[dict[str, Any]], Any]
     defaults: dict[str, Any] = field(default_factory=dict)
     is_record: bool = False
-    is_sorted: bool = False
     covers_subclasses: bool = False
 
 
@@ -251,25 +264,9 @@ def _record(kind: type, tag: str | None = None, /, **parts: Part) -> Form:
     )
 
 
-def _items(tag: str, kind: type, make: Callable[[tuple[Any, ...]], Any], *, is_sorted: bool = False) -> Form:
+def _items(tag: str, kind: type, part: Part) -> Form:
     """The row of a container of items."""
-    return Form(
-        tag,
-        kind,
-        {"items": VALUES},
-        lambda value: {"items": value},
-        lambda content: make(content["items"]),
-        is_sorted=is_sorted,
-    )
-
-
-def _make_set(kind: Callable[[Any], Any]) -> Callable[[tuple[Any, ...]], Any]:
-    def make(items: tuple[Any, ...]) -> Any:
-        elements = kind([_hashable(item, "an element of a set") for item in items])
-        checks.check(len(elements) == len(items), "expected different elements, found the same twice")
-        return elements
-
-    return make
+    return Form(tag, kind, {"items": part}, lambda value: {"items": value}, lambda content: kind(content["items"]))
 
 
 def _make_deque(content: dict[str, Any]) -> deque[Any]:
@@ -309,7 +306,7 @@ def _make_path(content: dict[str, Any]) -> PurePath:
 
 
 FORMS: tuple[Form, ...] = (
-    _items("tuple", tuple, tuple),
+    _items("tuple", tuple, VALUES),
     Form("dict", dict, {"items": PAIRS}, lambda value: {"items": value}, lambda content: content["items"]),
     Form(
         "ordered_dict",
@@ -318,8 +315,8 @@ FORMS: tuple[Form, ...] = (
         lambda value: {"items": value},
         lambda content: OrderedDict(content["items"]),
     ),
-    _items("set", set, _make_set(set), is_sorted=True),
-    _items("frozenset", frozenset, _make_set(frozenset), is_sorted=True),
+    _items("set", set, ELEMENTS_OF_SET),
+    _items("frozenset", frozenset, ELEMENTS_OF_SET),
     Form(
         "deque",
         deque,

@@ -24,6 +24,7 @@ class Opaque:
     needs_code: bool = field(default=False, repr=False)
 
 
+LONGEST_KEY = 60
 LEAVES = frozenset({type(None), bool, int, float, str, bytes, numpy.ndarray})
 """Types that have no parts and are most of what there is: told at once."""
 
@@ -41,10 +42,21 @@ def find_opaque(value: Any, path: str = "") -> list[tuple[str, Opaque]]:
 def _parts(value: Any) -> Iterable[tuple[Any, str]]:
     """The direct parts of a value that may have parts themselves, with the step that leads to each."""
     if isinstance(value, dict):
-        return ((item, f"[{key!r}]") for key, item in value.items() if type(item) not in LEAVES)
+        pairs = enumerate(value.items())
+        return ((item, _step(key, index)) for index, (key, item) in pairs if type(item) not in LEAVES)
     if isinstance(value, list | tuple | set | frozenset | deque):
         return ((item, f"[{index}]") for index, item in enumerate(value) if type(item) not in LEAVES)
     if is_dataclass(value) and not isinstance(value, type):
         named = ((getattr(value, item.name), f".{item.name}") for item in fields(value))
         return (part for part in named if type(part[0]) not in LEAVES)
     return ()
+
+
+def _step(key: Any, index: int) -> str:
+    """The step to an item of a dictionary; a long key is cut and told by its place among the keys.
+
+    A file may hold one long key above many opaque parts, each of which gets a path of its own.
+    """
+    shown = repr(key[:LONGEST_KEY]) if isinstance(key, str | bytes) else repr(key)
+    cut = len(key) > LONGEST_KEY if isinstance(key, str | bytes) else len(shown) > 2 * LONGEST_KEY
+    return f"[{shown[: 2 * LONGEST_KEY]}… #{index}]" if cut else f"[{shown}]"

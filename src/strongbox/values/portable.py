@@ -16,7 +16,6 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..errors import FormatError, LimitError, StrongboxError, UnsupportedError
@@ -24,8 +23,10 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .checks import kind_of
 from .equality import same
 from .forms import BY_TAG, BY_TYPE, FOR_SUBCLASSES, Form, Json, is_plain_object, plain_integer
+from .keys import Keys
 from .normalization import Normalization
 from .opaque import Opaque
+from .place import Place
 
 __all__ = ["from_portable", "normalization_from_json", "normalization_to_json", "to_portable"]
 
@@ -37,7 +38,7 @@ def to_portable(value: Any) -> Json:
     of Strongbox's values.
     """
     try:
-        return _Writer().write(value, "")
+        return _Writer().value(value, Place())
     except RecursionError:
         raise LimitError("expected values nested less deeply than Python can follow, found more.") from None
 
@@ -48,7 +49,7 @@ def from_portable(form: Json, *, limits: Limits = DEFAULT_LIMITS) -> Any:
     ``form`` is what ``json.loads`` returned. Arrays are read-only.
     """
     try:
-        return _Reader(limits).read(form, "")
+        return _Reader(limits).value(form, Place())
     except RecursionError:
         raise LimitError("expected values nested less deeply than Python can follow, found more.") from None
 
@@ -69,33 +70,36 @@ def normalization_from_json(form: Json, *, limits: Limits = DEFAULT_LIMITS) -> N
 class _Writer:
     """Values to JSON."""
 
-    def write(self, value: Any, path: str) -> Json:
-        """The form of a value that stands at ``path``."""
+    def __init__(self) -> None:
+        self._keys = Keys()
+
+    def key(self, key: Any, place: Place) -> Json:
+        """The form of a key of a dictionary or an element of a set."""
+        return self.value(self._keys.check(key), place)
+
+    def value(self, value: Any, place: Place) -> Json:
+        """The form of a value that stands at ``place``."""
         kind = type(value)
         if value is None or kind in (bool, float, str) or (kind is int and plain_integer(value)):
             return value
         if kind is list:
-            return [self.write(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            return [self.value(item, place.item(index)) for index, item in enumerate(value)]
         if kind is dict and is_plain_object(value):
-            return {name: self.write(item, f"{path}[{name!r}]") for name, item in value.items()}
+            return {name: self.value(item, place.item(name)) for name, item in value.items()}
         form = BY_TYPE.get(kind) or next((form for form in FOR_SUBCLASSES if isinstance(value, form.type)), None)
         if form is None:
-            raise _unsupported(value, path)
+            raise _unsupported(value, place)
         try:
-            return {"$": form.tag, **self._fields(form, form.take(value), path)}
+            return {"$": form.tag, **self._fields(form, form.take(value), place)}
         except FormatError as error:
-            raise UnsupportedError(
-                f"expected a value with a portable form{_at(path)}, found: {error.problem}"
-            ) from None
+            raise UnsupportedError(f"expected a value with a portable form{place.at}, found: {error.problem}") from None
 
-    def _fields(self, form: Form, parts: dict[str, Any], path: str) -> dict[str, Json]:
+    def _fields(self, form: Form, parts: dict[str, Any], place: Place) -> dict[str, Json]:
         written: dict[str, Json] = {}
         for name, part in form.fields.items():
             if name in form.defaults and same(parts[name], form.defaults[name]):
                 continue
-            written[name] = part.write(self.write, parts[name], f"{path}.{name}" if form.is_record else path)
-        if form.is_sorted:
-            written["items"].sort(key=json.dumps)
+            written[name] = part.write(self, parts[name], place.field(name) if form.is_record else place)
         return written
 
 
@@ -105,72 +109,73 @@ class _Reader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._depth = 0
+        self._keys = Keys()
 
-    def read(self, form: Json, path: str) -> Any:
-        """The value of a form that stands at ``path``."""
+    def key(self, form: Json, place: Place) -> Any:
+        """The key of a dictionary or element of a set that a form stands for."""
+        return self._keys.check(self.value(form, place))
+
+    def value(self, form: Json, place: Place) -> Any:
+        """The value of a form that stands at ``place``."""
         kind = type(form)
         if form is None or kind in (bool, float, str):
             return form
         if kind is int:
             if plain_integer(form):
                 return form
-            raise FormatError(f"expected an integer of 64 bits{_at(path)}, found a larger one.")
+            raise FormatError(f"expected an integer of 64 bits{place.at}, found a larger one.")
         if kind not in (list, dict):
-            raise FormatError(f"expected JSON{_at(path)}, found {kind_of(form)}.")
+            raise FormatError(f"expected JSON{place.at}, found {kind_of(form)}.")
         if self._depth >= self._limits.depth:
             raise LimitError(f"expected values nested at most {self._limits.depth} deep, found more.")
         self._depth += 1
-        value = self._container(form, path)
+        value = self._container(form, place)
         self._depth -= 1
         return value
 
-    def _container(self, form: Any, path: str) -> Any:
+    def _container(self, form: Any, place: Place) -> Any:
         if type(form) is list:
-            return [self.read(item, f"{path}[{index}]") for index, item in enumerate(form)]
+            return [self.value(item, place.item(index)) for index, item in enumerate(form)]
         if "$" not in form:
-            return {_name(name): self.read(item, f"{path}[{name!r}]") for name, item in form.items()}
+            return {_name(name): self.value(item, place.item(name)) for name, item in form.items()}
         tag = form["$"]
         row = BY_TAG.get(tag) if type(tag) is str else None
         if row is None:
             shown = repr(tag[:60]) if type(tag) is str else kind_of(tag)
-            raise FormatError(f"expected one of the known tags{_at(path)}, found {shown}.")
-        parts = self._fields(row, form, path)
+            raise FormatError(f"expected one of the known tags{place.at}, found {shown}.")
+        parts = self._fields(row, form, place)
         try:
             return row.make(parts)
         except LimitError:
             raise
         except StrongboxError as error:
-            raise FormatError(f"{error.problem.rstrip('.')}{_at(path)}, in a value tagged {row.tag!r}.") from None
+            raise FormatError(f"{error.problem.rstrip('.')}{place.at}, in a value tagged {row.tag!r}.") from None
 
-    def _fields(self, row: Form, form: dict[str, Json], path: str) -> dict[str, Any]:
+    def _fields(self, row: Form, form: dict[str, Json], place: Place) -> dict[str, Any]:
         for name in form:
             if name != "$" and name not in row.fields:
-                raise FormatError(f"expected no field {str(name)[:60]!r}{_at(path)}, in a value tagged {row.tag!r}.")
+                raise FormatError(f"expected no field {str(name)[:60]!r}{place.at}, in a value tagged {row.tag!r}.")
         parts = dict(row.defaults)
         for name, part in row.fields.items():
             if name in form:
-                parts[name] = part.read(self.read, form[name], f"{path}.{name}" if row.is_record else path)
+                parts[name] = part.read(self, form[name], place.field(name) if row.is_record else place)
             elif name not in row.defaults:
-                raise FormatError(f"expected the field {name!r}{_at(path)}, in a value tagged {row.tag!r}, found none.")
+                raise FormatError(f"expected the field {name!r}{place.at}, in a value tagged {row.tag!r}, found none.")
         return parts
 
 
-def _unsupported(value: Any, path: str) -> UnsupportedError:
+def _unsupported(value: Any, place: Place) -> UnsupportedError:
     if isinstance(value, Opaque):
         return UnsupportedError(
-            f"expected a value with a portable form{_at(path)}, found {value.type}, which is not understood: "
+            f"expected a value with a portable form{place.at}, found {value.type}, which is not understood: "
             f"{value.reason}.",
             hint="Leave it out, or replace it by something that Strongbox knows.",
         )
     shown = f"{type(value).__module__}.{type(value).__qualname__}"
-    return UnsupportedError(f"expected a value with a portable form{_at(path)}, found {shown}.")
+    return UnsupportedError(f"expected a value with a portable form{place.at}, found {shown}.")
 
 
 def _name(name: Any) -> str:
     if type(name) is not str:
         raise FormatError(f"expected the names of an object to be text, found {kind_of(name)}.")
     return name
-
-
-def _at(path: str) -> str:
-    return f" at {path[:200]}" if path else ""

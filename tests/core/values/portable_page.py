@@ -15,6 +15,7 @@ import numpy
 from strongbox import values
 from strongbox.values import to_portable
 from strongbox.values.forms import FORMS, Form, Part
+from strongbox.values.place import Place
 
 __all__ = ["EXAMPLES", "PAGE", "page"]
 
@@ -139,7 +140,10 @@ This page is written by a program from the table that Strongbox itself reads and
    `S` (bytes) with the number of characters, such as `U12`. The bytes are exactly as many as shape and dtype say.
 5. Where a number is expected, an integer that a 64-bit float holds exactly may stand.
 6. Values are nested at most 64 deep.
-7. A value is checked as a whole, too: the bounds of a `Box` have its shape, the position of a generator lies within its
+7. A key of a dictionary and an element of a set is null, true or false, an integer of at most 60 bits, another number,
+   text, bytes, a scalar that is not complex, a `path`, `class`, `function`, `enum`, `device` or `torch_dtype`, or a
+   `tuple` of these, at most two deep and of 64 items. There are at most 4,096 tuples among the keys.
+8. A value is checked as a whole, too: the bounds of a `Box` have its shape, the position of a generator lies within its
    state, keys and elements of sets are different from each other.
 
 ## Tags
@@ -147,6 +151,16 @@ This page is written by a program from the table that Strongbox itself reads and
 | tag | stands for | fields |
 | --- | --- | --- |
 """
+
+
+class AsItIs:
+    """Leaves the few defaults that have parts as they are."""
+
+    def value(self, content: Any, place: Place) -> Any:
+        return content
+
+    def key(self, content: Any, place: Place) -> Any:
+        return content
 
 
 def fields(form: Form) -> str:
@@ -158,7 +172,7 @@ def field(name: str, part: Part, form: Form) -> str:
     if name not in form.defaults:
         return part.shown
     default = form.defaults[name]
-    shown = default.name if isinstance(default, numpy.dtype) else part.write(lambda value, path: value, default, "")
+    shown = default.name if isinstance(default, numpy.dtype) else part.write(AsItIs(), default, Place())
     return f"{part.shown} (default `{json.dumps(shown)}`)"
 
 

@@ -185,13 +185,12 @@ leaves = st.one_of(
     st.lists(names, max_size=3).map(lambda parts: PurePosixPath("/", *parts)),
     st.lists(names, max_size=3).map(lambda parts: PureWindowsPath(*parts)),
 )
-keys = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), integers, floats.filter(lambda x: x == x), texts, st.binary(max_size=3), classes
-    ),
-    lambda inner: st.lists(inner, max_size=2).map(tuple),
-    max_leaves=3,
+key_scalars = st.one_of(
+    *(st.none(), st.booleans(), st.integers(-(2**60) + 1, 2**60 - 1), floats.filter(lambda number: number == number)),
+    *(texts, st.binary(max_size=3), references, st.builds(values.EnumMember, classes, st.integers(0, 9) | texts)),
+    *(st.just(numpy.float32(0.5)), st.just(numpy.str_("left")), st.just(PurePosixPath("/a"))),
 )
+keys = key_scalars | st.lists(key_scalars | st.lists(key_scalars, max_size=2).map(tuple), max_size=2).map(tuple)
 text_keys = texts | st.just("$")
 values_of_any_kind = st.recursive(
     leaves,

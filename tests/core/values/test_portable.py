@@ -125,6 +125,7 @@ UNSUPPORTED: list[tuple[Any, str]] = [
     (numpy.zeros(2, "M8[D]"), "a dtype of numbers, found <M8[D]"),
     (numpy.zeros(2, [("a", "f4")]), "found one with named fields"),
     (1 << 5000, "an integer of at most 4096 bits"),
+    ({1 + 2j: 1}, "expected keys that are numbers, text or names, found a complex"),
 ]
 
 
@@ -133,6 +134,10 @@ def test_what_has_no_portable_form(value: Any, message: str) -> None:
     with pytest.raises(UnsupportedError) as raised:
         to_portable(value)
     assert message in str(raised.value)
+
+
+def tuple_of(item: Any) -> Any:
+    return {"$": "tuple", "items": [item]}
 
 
 BROKEN: list[tuple[Any, str]] = [
@@ -148,8 +153,11 @@ BROKEN: list[tuple[Any, str]] = [
     ({"$": "tuple", "items": {}}, "to be a list, found a dict"),
     ({"$": "dict", "items": [[1]]}, "pairs of a key and a value"),
     ({"$": "dict", "items": [[1, 2], [1, 3]]}, "found the same twice"),
-    ({"$": "dict", "items": [[[1], 2]]}, "expected a key"),
-    ({"$": "set", "items": [[1]]}, "expected a key"),
+    ({"$": "dict", "items": [[[1], 2]]}, "expected keys that are numbers, text or names, found a list"),
+    ({"$": "set", "items": [{"$": "complex", "real": 1, "imag": 2}]}, "expected keys that are numbers, text or names"),
+    ({"$": "set", "items": [1 << 60]}, "a key of at most 60 bits"),
+    ({"$": "set", "items": [{"$": "integer", "value": "9" * 50}]}, "a key of at most 60 bits"),
+    ({"$": "set", "items": [{"$": "tuple", "items": [tuple_of(tuple_of(tuple_of(1)))]}]}, "nested deeper"),
     ({"$": "set", "items": [1, 1]}, "found the same twice"),
     ({"$": "set", "items": [1, True]}, "found the same twice"),
     ({"$": "deque", "items": [1, 2], "maxlen": 1}, "expected maxlen from 2"),
@@ -224,6 +232,23 @@ def test_depth_is_bounded() -> None:
         from_portable(form, limits=Limits(depth=10**6))
     with pytest.raises(LimitError, match="than Python can follow"):
         to_portable(form)
+
+
+def test_keys_that_could_collide_are_counted() -> None:
+    form = {"$": "set", "items": [{"$": "tuple", "items": [number, 0]} for number in range(4097)]}
+    with pytest.raises(LimitError, match="at most 4096 tuples as keys"):
+        from_portable(form)
+    with pytest.raises(LimitError, match="a tuple of at most 64 values"):
+        from_portable({"$": "set", "items": [{"$": "tuple", "items": list(range(65))}]})
+
+
+def test_a_long_key_above_many_items_costs_nothing() -> None:
+    """Each item's place is known, and written out only where there is something to say, and then cut."""
+    form = {"k" * 200_000: [*range(100_000), {"$": "x"}]}
+    with pytest.raises(FormatError) as raised:
+        from_portable(form)
+    assert f" at ['{'k' * 40}'][100000], found 'x'" in str(raised.value)
+    assert len(str(raised.value)) < 400
 
 
 def test_a_number_keeps_its_sign_and_its_kind() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from ...errors import FormatError, LimitError, StrongboxError
 from ...limits import DEFAULT_LIMITS, Limits
 from ...pickles import Budget, Call, Decoded, Global, Node
+from ..keys import Keys
 from ..names import current_name
 from ..opaque import Opaque
 from . import arrays, containers, functions, generators, noise, references, schedules, spaces, torch_objects
@@ -63,6 +64,7 @@ class Builder:
     def __init__(self, decoded: Decoded, limits: Limits, budget: Budget) -> None:
         self.limits = limits
         self.budget = budget
+        self.keys = Keys()
         self._statements: dict[int, list[Call]] = {}
         for call in decoded.popped:
             if call.arguments:

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
-
-import numpy
 
 from ...errors import FormatError
 from ...pickles import Call, Node
 from ..checks import check, kind_of
-from ..references import ClassReference, EnumMember, FunctionReference
-from ..torch_values import Device, TorchDtype, TorchSize
 from .recipe import Recipe, Table
 
 if TYPE_CHECKING:
     from .building import Builder
 
 __all__ = ["RECIPES", "build_dict", "build_frozenset", "build_list", "build_set", "build_tuple"]
-
-KEY_TYPES = (
-    *(type(None), bool, int, float, complex, str, bytes, PurePath, numpy.generic, numpy.dtype),
-    *(ClassReference, FunctionReference, EnumMember, Device, TorchDtype, TorchSize),
-)
 
 
 def build_list(builder: Builder, node: list[Node]) -> list[Any]:
@@ -53,18 +44,8 @@ def build_items(builder: Builder, items: Iterable[tuple[Node, Node]], result: di
 
 
 def build_key(builder: Builder, node: Node) -> Any:
-    """A value that can be a key: a scalar, a reference by name, or a tuple of these."""
-    key = builder.value(node)
-    if not is_key(key):
-        raise FormatError(f"expected keys that are numbers, text or names, found {kind_of(key)}")
-    return key
-
-
-def is_key(value: Any) -> bool:
-    """Whether a value may be a key or an element of a set; Opaque may not, since it may hide the same thing twice."""
-    if type(value) is tuple:
-        return all(is_key(item) for item in value)
-    return isinstance(value, KEY_TYPES)
+    """A value that can be a key; Opaque cannot, since it may hide the same thing twice."""
+    return builder.keys.check(builder.value(node))
 
 
 def build_set(builder: Builder, node: Iterable[Node]) -> set[Any]:
