@@ -1,0 +1,53 @@
+"""From an archive to a policy that acts."""
+
+from __future__ import annotations
+
+from ..archive import Archive, ArchiveFile, open_archive, open_normalization
+from ..errors import FormatError, MismatchError, locate
+from ..limits import DEFAULT_LIMITS, Limits
+from ..values import Normalization
+from .description import read_description
+from .policy import Policy
+from .weights import Weights
+
+__all__ = ["open_policy"]
+
+POLICY = "policy"
+"""The state dict that holds the policy's weights."""
+
+
+def open_policy(
+    file: ArchiveFile | Archive,
+    *,
+    normalize: ArchiveFile | Normalization | bool | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Policy:
+    """The policy of an archive, which acts with numpy alone; reads its own weights and no others.
+
+    ``normalize`` says how raw observations become those that the network saw in training: None takes the
+    statistics in the archive, where it has any; a path, bytes or binary file is a VecNormalize pickle;
+    True insists on the archive's; False leaves observations as they are. Raises UnsupportedError, by
+    name, for networks that are not SB3's or sb3-contrib's own, and the errors of :func:`strongbox.open`.
+    """
+    archive = file if isinstance(file, Archive) else open_archive(file, limits=limits)
+    with locate(path=archive.path):
+        if POLICY not in archive.parameters:
+            raise FormatError(f"expected the weights of a policy, found {', '.join(archive.parameters) or 'none'}.")
+        weights = Weights(archive.parameters[POLICY], path=archive.path)
+        return Policy(read_description(archive), weights, _read_normalization(archive, normalize, limits))
+
+
+def _read_normalization(
+    archive: Archive, normalize: ArchiveFile | Normalization | bool | None, limits: Limits
+) -> Normalization | None:
+    if isinstance(normalize, Normalization):
+        return normalize
+    if normalize is None or isinstance(normalize, bool):
+        found = None if normalize is False else archive.normalization
+        if normalize is True and found is None:
+            raise MismatchError(
+                "expected an archive with the statistics of VecNormalize, found none in it.",
+                hint='Hand them over: normalize="vecnormalize.pkl".',
+            )
+        return found
+    return open_normalization(normalize, limits=limits)
