@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import gymnasium
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_system_info
@@ -25,7 +27,7 @@ from ..archive import Contents, Exact, Typed
 from ..errors import StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Global, encode
-from ..values import Normalization, Opaque, find_opaque, is_exact_json, to_value
+from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
 from .foreign import is_machine_path, pickle_bounded, read_nodes, shorten_path, unshare, without_machine
 from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
 from .trees import describe_tree
@@ -40,7 +42,9 @@ SHORTENED = "an absolute path of this machine, kept as its last part"
 LONGEST_TEXT = 10_000
 """Characters of one attribute's text beside a typed entry."""
 
-DEBRIS = frozenset(("__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "low_repr", "high_repr"))
+DEBRIS = frozenset(
+    ("__dict__", "__weakref__", "__slotnames__", "__firstlineno__", "__static_attributes__", "low_repr", "high_repr")
+)
 """Attributes that say nothing, or something else in each run."""
 
 Entry = Exact | Typed
@@ -108,10 +112,28 @@ def _entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
         return _exact_entry(name, attribute, left_out)
     if type(attribute) is deque and is_exact(list(attribute)):
         return _episodes_entry(attribute)
-    understood = _understand(pickle_bounded(attribute))
+    if isinstance(attribute, type) and _is_importable(attribute):
+        return _class_entry(attribute)
+    content = pickle_bounded(attribute)
+    understood = _understand(content)
     for path in understood.shortened:
         left_out[f"{name}: {shorten_path(path)}"] = SHORTENED
+    if isinstance(attribute, gymnasium.Space) and len(content) <= REMEMBERED:
+        return _space_entry(content, _Shown(attribute))
     return _typed(attribute, understood.pickle, understood.value)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A space, equal to any other: only for telling what stands beside it the first time it is seen."""
+
+    space: Any = field(compare=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _space_entry(content: bytes, shown: _Shown) -> Typed:
+    understood = _understand(content)
+    return _typed(shown.space, understood.pickle, understood.value)
 
 
 @dataclass(frozen=True)
@@ -142,8 +164,20 @@ _remembered = functools.lru_cache(maxsize=256)(_read)
 def _episodes_entry(episodes: deque[Any]) -> Typed:
     """A deque of what JSON could hold as it is: it needs no reading to be understood."""
     node = Call(Global("collections", "deque"), ((), episodes.maxlen) if episodes.maxlen is not None else ())
-    node.appended = list(episodes)
+    node.appended = [dict(item) if type(item) is dict else item for item in episodes]
     return _typed(episodes, encode(node), episodes.copy())
+
+
+def _is_importable(attribute: type) -> bool:
+    """Whether a class is found again by its name, and so kept by it."""
+    module = sys.modules.get(attribute.__module__)
+    return attribute.__module__ != "__main__" and getattr(module, attribute.__qualname__, None) is attribute
+
+
+@functools.lru_cache(maxsize=256)
+def _class_entry(attribute: type) -> Typed:
+    module, name = attribute.__module__, attribute.__qualname__
+    return _typed(attribute, encode(Global(module, name)), ClassReference(module, name))
 
 
 def _exact_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Exact:
@@ -167,15 +201,16 @@ def _without_paths(value: Any, shortened: list[str]) -> Any:
 
 def is_exact(value: Any) -> bool:
     """Whether an archive's JSON holds a value exactly, integers of at most 128 bits included."""
-    return is_exact_json(value) and all(number.bit_length() < 128 for number in _integers(value))
+    return is_exact_json(value) and not _has_long(value)
 
 
-def _integers(value: Any) -> Iterator[int]:
-    if isinstance(value, int):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _integers(item)
+def _has_long(value: Any) -> bool:
+    kind = type(value)
+    if kind is int:
+        return bool(value.bit_length() >= 128)
+    if kind is dict:
+        return any(map(_has_long, value.values()))
+    return kind is list and any(map(_has_long, value))
 
 
 def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
@@ -196,7 +231,12 @@ def _schedule_entry(attribute: Any) -> Typed:
     if schedule is None:
         schedule = _understood(attribute)
         attribute = live_schedule(schedule)
-    return _typed(attribute, _understand(pickle_bounded(attribute)).pickle, schedule)
+    return _typed(attribute, _schedule_pickle(schedule), schedule)
+
+
+@functools.lru_cache(maxsize=64)
+def _schedule_pickle(schedule: Schedule) -> bytes:
+    return _read(pickle_bounded(live_schedule(schedule))).pickle
 
 
 def _understood(attribute: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -52,7 +52,7 @@ def describe_tensor(tensor: torch.Tensor, path: str = "") -> TensorData:
             f"expected a dense tensor of a common type at {path}, found {tensor.layout} of {tensor.dtype}.",
             hint="Leave its state dict out, or convert it.",
         )
-    plain = tensor.detach()
+    plain = tensor.detach() if tensor.requires_grad else tensor
     if plain.is_complex():
         plain = plain.resolve_conj().resolve_neg()
     shape = tuple(plain.shape)
@@ -63,15 +63,16 @@ def describe_tensor(tensor: torch.Tensor, path: str = "") -> TensorData:
         storage_offset=0,
         storage=_describe_memory(plain, name),
         requires_grad=tensor.requires_grad,
-        parameter=isinstance(tensor, torch.nn.Parameter),
+        parameter=type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter),
     )
 
 
 def _describe_memory(tensor: torch.Tensor, dtype: str) -> StorageData:
-    nbytes = tensor.numel() * tensor.element_size()
-    identity = (str(tensor.device), tensor.data_ptr(), nbytes, tensor.stride()) if nbytes else None
-    if tensor.device.type == "cpu" and tensor.is_contiguous():
+    nbytes = tensor.nbytes
+    if tensor.is_cpu and tensor.is_contiguous():
+        identity: Hashable = ("cpu", tensor.data_ptr(), nbytes) if nbytes else None
         return StorageData(buffer=_memory(tensor), dtype=dtype, identity=identity)
+    identity = (str(tensor.device), tensor.data_ptr(), nbytes, tensor.stride()) if nbytes else None
     return StorageData(buffer=functools.partial(_fetch, tensor), dtype=dtype, identity=identity, nbytes=nbytes)
 
 
@@ -81,5 +82,5 @@ def _fetch(tensor: torch.Tensor) -> memoryview:
 
 def _memory(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor of the CPU; they keep it alive."""
-    memory: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    memory: memoryview = tensor.view(-1).view(torch.uint8).numpy().data
     return memory
