@@ -27,7 +27,7 @@ AT_ONCE = 2
 
 
 def find_interpreter(version: str) -> Path | None:
-    """The first interpreter of this version that answers: pyenv's newest, then the one on the path."""
+    """The first interpreter of this version that answers: pyenv's newest, that on the path, that of this program."""
     return next((path for path in candidates(version) if answers(path, version)), None)
 
 
@@ -38,6 +38,7 @@ def candidates(version: str) -> Iterator[Path]:
     on_path = shutil.which(f"python{version}")
     if on_path is not None:
         yield Path(on_path)
+    yield Path(sys.base_prefix, "bin", f"python{version}")
 
 
 def patch_number(interpreter: Path) -> int:
@@ -47,6 +48,8 @@ def patch_number(interpreter: Path) -> int:
 
 def answers(interpreter: Path, version: str) -> bool:
     question = "import sys; print('%d.%d' % sys.version_info[:2], sys.implementation.name)"
+    if not interpreter.is_file():
+        return False
     answer = subprocess.run([interpreter, "-c", question], capture_output=True, text=True, check=False)
     return answer.stdout.split() == [version, "cpython"]
 
@@ -81,7 +84,7 @@ def fingerprint() -> str:
 
 
 def run_tests(version: str, python: Path) -> bool:
-    command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "tests/core"]
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/core"]
     done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     print(f"\n---- Python {version}: the core's tests, with numpy alone\n{done.stdout}", end="", flush=True)
     return done.returncode == 0
