@@ -21,12 +21,12 @@ __all__ = [
     "check",
     "element_type",
     "flag",
-    "freeze",
     "instance",
     "kind_of",
-    "make_array",
     "number",
+    "read_elements",
     "shape",
+    "shape_array",
     "text",
     "tuple_of",
     "whole",
@@ -148,22 +148,33 @@ def shape(value: Any, what: object) -> tuple[int, ...]:
     return sizes
 
 
-def make_array(content: bytes | bytearray, dtype: numpy.dtype[Any], sizes: tuple[int, ...], order: str = "C") -> Array:
-    """A read-only array over the bytes of its elements, in the byte order of this machine.
+def read_elements(content: bytes | bytearray, dtype: numpy.dtype[Any]) -> Array:
+    """A read-only row of all elements that the bytes hold, in the byte order of this machine.
 
-    ``order`` is ``"C"`` (last index fastest) or ``"F"``. Raises FormatError unless the bytes are as
-    many as the shape and the dtype say.
+    A view on ``bytes``; a copy of a bytearray, and where the byte order differs.
     """
     element_type(dtype, "the elements", texts=True)
-    shape(sizes, "the shape")
-    expected = prod(sizes) * dtype.itemsize
-    if len(content) != expected:
-        raise FormatError(f"expected {expected:,} bytes for an array of shape {sizes}, found {len(content):,}")
-    flat = numpy.frombuffer(content, dtype) if content else numpy.empty(0, dtype)
-    native = flat.astype(dtype.newbyteorder("="), copy=False)
+    if len(content) % dtype.itemsize:
+        raise FormatError(f"expected whole elements of {dtype.itemsize} bytes, found {len(content):,} bytes")
+    row = numpy.frombuffer(bytes(content), dtype) if content else numpy.empty(0, dtype)
+    native: Array = row.astype(dtype.newbyteorder("="), copy=False)
     if native.dtype.kind == "U":
         check_code_points(native)
-    made: Array = native.reshape(sizes) if order == "C" else native.reshape(sizes[::-1]).T
+    native.flags.writeable = False
+    return native
+
+
+def shape_array(row: Array, sizes: tuple[int, ...], order: str = "C") -> Array:
+    """A read-only array of a shape over a row of elements.
+
+    ``order`` is ``"C"`` (last index fastest) or ``"F"``. Raises FormatError unless the elements are as
+    many as the shape says.
+    """
+    shape(sizes, "the shape")
+    if row.size != prod(sizes):
+        found, expected = (f"{count * row.dtype.itemsize:,}" for count in (row.size, prod(sizes)))
+        raise FormatError(f"expected {expected} bytes for an array of shape {sizes}, found {found}")
+    made: Array = row.reshape(sizes) if order == "C" else row.reshape(sizes[::-1]).T
     made.flags.writeable = False
     return made
 
@@ -172,12 +183,3 @@ def check_code_points(flat: Array) -> None:
     """Refuse text whose characters are beyond Unicode: reading one would raise ValueError in numpy."""
     codes = flat.view(numpy.uint32)
     check(not codes.size or int(codes.max()) <= 0x10FFFF, "expected text, found characters beyond Unicode")
-
-
-def freeze(value: Array) -> Array:
-    """The same content as a C-contiguous array that cannot be written to."""
-    frozen = numpy.ascontiguousarray(value) if value.ndim else value.copy()
-    if frozen is value and value.flags.writeable:
-        frozen = value.copy()
-    frozen.flags.writeable = False
-    return frozen

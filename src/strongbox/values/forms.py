@@ -277,17 +277,16 @@ def _make_deque(content: dict[str, Any]) -> deque[Any]:
 
 
 def _make_array(content: dict[str, Any]) -> checks.Array:
-    return checks.make_array(content["base64"], _little_endian(content["dtype"]), content["shape"])
+    return checks.shape_array(_elements(content), content["shape"])
 
 
 def _make_scalar(content: dict[str, Any]) -> numpy.generic:
-    scalar: numpy.generic = checks.make_array(content["base64"], _little_endian(content["dtype"]), (1,))[0]
+    scalar: numpy.generic = checks.shape_array(_elements(content), (1,))[0]
     return scalar
 
 
-def _little_endian(dtype: numpy.dtype[Any]) -> numpy.dtype[Any]:
-    little: numpy.dtype[Any] = dtype.newbyteorder("<")
-    return little
+def _elements(content: dict[str, Any]) -> checks.Array:
+    return checks.read_elements(content["base64"], content["dtype"].newbyteorder("<"))
 
 
 def _take_array(value: checks.Array) -> dict[str, Any]:

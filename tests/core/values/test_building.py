@@ -10,7 +10,6 @@ from strongbox.errors import LimitError
 from strongbox.limits import Limits
 from strongbox.pickles import Call, Decoded, Global, PersistentId
 from strongbox.values import ConstantSchedule, Opaque, find_opaque, same, to_value
-from strongbox.values.recipes.code import holds_code
 from tests.core.values.fixtures import FIXTURES, call, new, reason_of
 
 CLOUDPICKLE = "cloudpickle.cloudpickle"
@@ -133,7 +132,6 @@ def test_classes_by_value() -> None:
 
 def test_code_deep_inside_an_unknown_call_is_noticed() -> None:
     unknown = call("my.code.Thing", {"a": [function(code(), 0.5).root]})
-    assert holds_code(unknown)
     value = to_value(unknown)
     assert isinstance(value, Opaque)
     assert value.needs_code
@@ -163,12 +161,66 @@ def test_a_call_that_contains_itself() -> None:
     assert same(dict(value), {"self": Opaque("collections.OrderedDict", "it contains itself")})
 
 
-def test_many_calls_that_all_contain_each_other() -> None:
-    """Every path through them is cut where it closes, and each is built once: 40! paths, 40 calls."""
-    calls = [call("collections.deque", (), None) for _ in range(40)]
-    for made in calls:
-        made.appended = list(calls)
-    assert len(to_value(calls[0])) == 40
+def test_calls_that_all_contain_each_other() -> None:
+    """Every path is cut where it closes and every call is built once; what they come to is charged."""
+    for count, fits in ((8, True), (40, False)):
+        calls = [call("collections.deque", (), None) for _ in range(count)]
+        for made in calls:
+            made.appended = list(calls)
+        if fits:
+            assert len(to_value(calls[0])) == count
+        else:
+            with pytest.raises(LimitError, match="values in all"):
+                to_value(calls[0])
+
+
+def test_what_is_made_of_shared_parts_is_charged_when_it_comes_up_again() -> None:
+    """Measured from one end the graph is small, since references close cycles; from the other it doubles."""
+    calls = [call("collections.OrderedDict") for _ in range(40)]
+    for index, made in enumerate(calls):
+        following = calls[min(index + 1, 39)]
+        made.items = [("a", following), ("b", following), ("back", calls[max(index - 1, 0)])]
+    with pytest.raises(LimitError, match="at most 1000000 values in all"):
+        to_value([calls[0], calls[-1]])
+
+
+def plain_dtype() -> Call:
+    return call("numpy.dtype", "u1", False, True, state=(3, "|", None, None, None, -1, -1, 0))
+
+
+def test_many_arrays_over_the_same_bytes_are_charged() -> None:
+    content = bytes(1 << 20)
+    arrays = [call("numpy._core.numeric._frombuffer", content, plain_dtype(), (1 << 20,), "C") for _ in range(3000)]
+    with pytest.raises(LimitError, match="once shared parts are expanded"):
+        to_value(arrays)
+    value = to_value(arrays[:100])
+    assert value[0].base is not None
+    assert value[0].__array_interface__["data"] == value[99].__array_interface__["data"]
+
+
+def test_many_arrays_over_the_same_bytearray_are_one_copy() -> None:
+    content = bytearray(1 << 20)
+    arrays = [call("numpy._core.numeric._frombuffer", content, plain_dtype(), (1 << 20,), "C") for _ in range(9)]
+    assert len({array.__array_interface__["data"] for array in to_value(arrays)}) == 1
+
+
+@pytest.mark.parametrize("large", ["text" * 1000, b"bytes" * 1000])
+def test_a_large_scalar_that_comes_up_often_is_charged(large: Any) -> None:
+    limits = Limits(inflated_bytes=100_000)
+    assert len(to_value([large] * 20, limits=limits)) == 20
+    with pytest.raises(LimitError, match="at most 100,000 bytes once shared parts are expanded"):
+        to_value([large] * 40, limits=limits)
+
+
+def test_code_is_looked_for_once_however_many_parts_are_opaque() -> None:
+    """Each of these refers to all others: 20,000 times a walk of 20,000 would take minutes."""
+    shared: list[Any] = []
+    shared.extend(call("my.code.Thing", state=shared) for _ in range(20_000))
+    value = to_value(shared)
+    assert len(value) == 20_000
+    assert not any(part.needs_code for part in value)
+    shared.append(code())
+    assert all(part.needs_code for part in to_value(shared))
 
 
 def test_depth_is_bounded() -> None:

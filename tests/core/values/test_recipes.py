@@ -247,8 +247,9 @@ OPAQUE: list[tuple[Any, str, str]] = [
     (call("numpy.dtype", "f4", [], True), "numpy.dtype", "expected two flags"),
     # arrays
     (array([None] * 2, "f4"), "numpy.ndarray", "expected the bytes of an array, found a list"),
-    (array(bytes(7)), "numpy.ndarray", "expected 8 bytes for an array of shape (2,), found 7"),
-    (array(bytes(9)), "numpy.ndarray", "expected 8 bytes for an array of shape (2,), found 9"),
+    (array(bytes(7)), "numpy.ndarray", "expected whole elements of 4 bytes, found 7 bytes"),
+    (array(bytes(4)), "numpy.ndarray", "expected 8 bytes for an array of shape (2,), found 4"),
+    (array(bytes(12)), "numpy.ndarray", "expected 8 bytes for an array of shape (2,), found 12"),
     (array(b"", shape=(0, 1 << 62)), "numpy.ndarray", "from 0 to"),
     (array(b"", shape=(1 << 30, 1 << 30)), "numpy.ndarray", "to fit into memory"),
     (array(b"", shape=(-1,)), "numpy.ndarray", "from 0 to"),
@@ -277,7 +278,7 @@ OPAQUE: list[tuple[Any, str, str]] = [
     (buffer(bytes(8), order="K"), "numpy.ndarray", "in C or F order"),
     (buffer("text"), "numpy.ndarray", "expected the bytes of an array, found a str"),
     (call("numpy._core.multiarray.scalar", dtype("O"), b""), "numpy.generic", "expected a dtype of numbers"),
-    (call("numpy._core.multiarray.scalar", dtype("f4"), b"abc"), "numpy.generic", "expected 4 bytes"),
+    (call("numpy._core.multiarray.scalar", dtype("f4"), b"abc"), "numpy.generic", "expected whole elements of 4 bytes"),
     (call("_codecs.encode", "\u0100", "latin1"), "_codecs.encode", "found other characters"),
     (call("_codecs.encode", "a", "utf-7"), "_codecs.encode", "expected text in Latin-1"),
     # containers

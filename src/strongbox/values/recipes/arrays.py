@@ -17,7 +17,7 @@ import numpy
 
 from ...errors import FormatError
 from ...pickles import Call, Global, Node
-from ..checks import Array, check, kind_of, make_array, whole
+from ..checks import Array, check, kind_of, shape_array, whole
 from ..names import current_name
 from .recipe import Recipe, Table
 
@@ -73,9 +73,8 @@ def build_array(builder: Builder, call: Call) -> Array:
         whole(state[0], "the version of an array", 0, 1)
     sizes, dtype, fortran, content = state[-4:]
     check(type(fortran) in (bool, int), "expected a flag for the order of an array")
-    return make_array(
-        read_bytes(builder, content), read_dtype(builder, dtype), read_shape(builder, sizes), "F" if fortran else "C"
-    )
+    row = builder.elements(content, read_dtype(builder, dtype))
+    return shape_array(row, read_shape(builder, sizes), "F" if fortran else "C")
 
 
 def is_plain_array(node: Node) -> bool:
@@ -87,15 +86,7 @@ def build_array_from_buffer(builder: Builder, call: Call) -> Array:
     """An array in the layout of protocol 5: its bytes, dtype, shape and order."""
     content, dtype, sizes, order = call.arguments
     check(order in ("C", "F"), "expected an array in C or F order")
-    return make_array(read_bytes(builder, content), read_dtype(builder, dtype), read_shape(builder, sizes), order)
-
-
-def read_bytes(builder: Builder, node: Node) -> bytes:
-    """The bytes of an array's elements."""
-    content = builder.value(node)
-    if not isinstance(content, bytes | bytearray):
-        raise FormatError(f"expected the bytes of an array, found {kind_of(content)}")
-    return bytes(content)
+    return shape_array(builder.elements(content, read_dtype(builder, dtype)), read_shape(builder, sizes), order)
 
 
 def read_shape(builder: Builder, node: Node) -> tuple[int, ...]:
@@ -107,15 +98,14 @@ def read_shape(builder: Builder, node: Node) -> tuple[int, ...]:
 
 def build_scalar(builder: Builder, call: Call) -> numpy.generic:
     """A scalar of numpy, of the dtype's own type."""
-    dtype = read_dtype(builder, call.arguments[0])
-    content = read_bytes(builder, call.arguments[1])
-    scalar: numpy.generic = make_array(content, dtype, (1,))[0]
+    row = builder.elements(call.arguments[1], read_dtype(builder, call.arguments[0]))
+    scalar: numpy.generic = shape_array(row, (1,))[0]
     return scalar
 
 
 def build_encoded(builder: Builder, call: Call) -> bytes:
     """Bytes as protocol 2 writes them, as text in Latin-1."""
-    text, encoding = call.arguments
+    text, encoding = builder.value(call.arguments[0]), call.arguments[1]
     if type(text) is not str or encoding not in ("latin1", "latin-1"):
         raise FormatError("expected text in Latin-1")
     try:

@@ -13,21 +13,27 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
+
+import numpy
 
 from ...errors import FormatError, LimitError, StrongboxError
 from ...limits import DEFAULT_LIMITS, Limits
 from ...pickles import Budget, Call, Decoded, Global, Node
+from ..checks import Array, kind_of, read_elements
 from ..keys import Keys
 from ..names import current_name
 from ..opaque import Opaque
 from . import arrays, containers, functions, generators, noise, references, schedules, spaces, torch_objects
-from .code import class_by_value, holds_code
+from .code import class_by_value, holders_of_code
 from .naming import type_of
 from .recipe import Recipe, Table, check_call
 
 __all__ = ["RECIPES", "Builder", "to_value"]
 
+LARGE = 1024
+"""Bytes or characters above which it matters how often a scalar comes up."""
 SCALARS = frozenset({type(None), bool, int, float, str, bytes, bytearray})
 
 RECIPES: Table = {
@@ -59,42 +65,94 @@ def to_value(decoded: Decoded | Node, *, limits: Limits = DEFAULT_LIMITS, budget
 
 
 class Builder:
-    """Builds the values of one decoded pickle; recipes ask it for the values of their parts."""
+    """Builds the values of one decoded pickle; recipes ask it for the values of their parts.
+
+    What comes up again is charged to the budget at its whole size: a few lines of a pickle can refer to
+    one large part from very many places, and whoever shows or writes the value walks through them all.
+    """
 
     def __init__(self, decoded: Decoded, limits: Limits, budget: Budget) -> None:
         self.limits = limits
         self.budget = budget
         self.keys = Keys()
+        self._decoded = decoded
         self._statements: dict[int, list[Call]] = {}
         for call in decoded.popped:
             if call.arguments:
                 self._statements.setdefault(id(call.arguments[0]), []).append(call)
-        self._values: dict[int, Any] = {}
+        self._values: dict[int, tuple[Any, int, int]] = {}
+        self._elements: dict[tuple[int, str], Array] = {}
+        self._large: set[int] = set()
         self._open: set[int] = set()
+        self._size = 0
+        self._bytes = 0
 
     def value(self, node: Node) -> Any:
         """The value of a node; Opaque where no recipe fits it."""
+        self._size += 1
         if type(node) in SCALARS:
-            return node
+            return self._scalar(node)
         key = id(node)
         if key in self._values:
-            return self._values[key]
+            return self._again(*self._values[key])
         if key in self._open:
-            return Opaque(type_of(node), "it contains itself", holds_code(node))
+            return Opaque(type_of(node), "it contains itself", self.holds_code(node))
         if len(self._open) >= self.limits.depth:
             raise LimitError(
                 f"expected values nested at most {self.limits.depth} deep, found more.",
                 hint="Where the file is trusted, raise Limits.depth.",
             )
+        size, content = self._size, self._bytes
         self._open.add(key)
         value = self._build(node)
         self._open.discard(key)
-        self._values[key] = value
+        self._values[key] = (value, self._size - size, self._bytes - content)
         return value
+
+    def elements(self, node: Node, dtype: numpy.dtype[Any]) -> Array:
+        """The elements of an array or scalar out of its bytes, as a row; made once for each dtype."""
+        content = self.value(node)
+        if not isinstance(content, bytes | bytearray):
+            raise FormatError(f"expected the bytes of an array, found {kind_of(content)}")
+        key = id(content), dtype.str
+        if key not in self._elements:
+            self._elements[key] = read_elements(content, dtype)
+        return self._elements[key]
 
     def statements(self, call: Call) -> list[Call]:
         """What the pickle does to a call's result by calls whose own result it throws away."""
         return self._statements.get(id(call), [])
+
+    def holds_code(self, node: Node) -> bool:
+        """Whether there is code by value in a node or anything below it."""
+        return id(node) in self._code_holders
+
+    @cached_property
+    def _code_holders(self) -> frozenset[int]:
+        return holders_of_code(self._decoded)
+
+    def _scalar(self, node: Any) -> Any:
+        if isinstance(node, str | bytes | bytearray) and len(node) > LARGE:
+            if id(node) in self._large:
+                self._charge(0, len(node))
+            self._large.add(id(node))
+            self._bytes += len(node)
+        return node
+
+    def _again(self, value: Any, size: int, content: int) -> Any:
+        self._size += size
+        self._bytes += content
+        self._charge(size, content)
+        return value
+
+    def _charge(self, size: int, content: int) -> None:
+        self.budget.count_nodes(size)
+        self.budget.inflated_bytes += content
+        if self.budget.inflated_bytes > self.limits.inflated_bytes:
+            raise LimitError(
+                f"expected at most {self.limits.inflated_bytes:,} bytes once shared parts are expanded, found more.",
+                hint="Where the file is trusted, raise Limits.inflated_bytes.",
+            )
 
     def _build(self, node: Node) -> Any:
         build = BUILDERS.get(type(node))
@@ -105,12 +163,12 @@ class Builder:
         except LimitError:
             raise
         except StrongboxError as error:
-            return Opaque(type_of(node), error.problem, holds_code(node))
+            return Opaque(type_of(node), error.problem, self.holds_code(node))
 
     def _call(self, call: Call) -> Any:
         recipe = self._recipe(call)
         if recipe is None:
-            return Opaque(type_of(call), "no recipe knows it", holds_code(call))
+            return Opaque(type_of(call), "no recipe knows it", self.holds_code(call))
         check_call(recipe, call)
         if self.statements(call) and recipe not in functions.TAKE_STATEMENTS:
             raise FormatError("expected nothing to be called with it, found a call")

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...errors import FormatError
-from ...pickles import Call, Global, Node, walk
+from ...pickles import Call, Decoded, Global, Node, children, walk
 from ..checks import kind_of
 from ..names import current_name
 from .naming import short
@@ -29,7 +29,7 @@ __all__ = [
     "Function",
     "called",
     "class_by_value",
-    "holds_code",
+    "holders_of_code",
     "is_code_type",
     "makes_function",
     "read_function",
@@ -118,12 +118,22 @@ def makes_function(function: Node) -> bool:
     return is_builtin_type(function, ("FunctionType", "LambdaType"))
 
 
-def holds_code(node: Node) -> bool:
-    """Whether there is code by value in a node or anything below it."""
-    for part in walk(node):
-        if type(part) is Call and (is_code_type(part.function) or called(part) in SKELETON_CLASSES):
-            return True
-    return False
+def holders_of_code(decoded: Decoded) -> frozenset[int]:
+    """The nodes, by id, in or below which there is code by value; each reference is followed once."""
+    above: dict[int, list[int]] = {}
+    waiting: list[int] = []
+    for node in walk(decoded):
+        if type(node) is Call and (is_code_type(node.function) or called(node) in SKELETON_CLASSES):
+            waiting.append(id(node))
+        for part in children(node):
+            above.setdefault(id(part), []).append(id(node))
+    holders: set[int] = set()
+    while waiting:
+        key = waiting.pop()
+        if key not in holders:
+            holders.add(key)
+            waiting.extend(above.get(key, ()))
+    return frozenset(holders)
 
 
 def class_by_value(node: Node, statements: Iterable[Call] = ()) -> str | None:
