@@ -3,6 +3,7 @@
 ::
 
     archive = strongbox.open("ppo.zip")              # look into any SB3 archive, without SB3 or torch
+    action, state = strongbox.policy("ppo.zip").predict(observation)     # act, with numpy alone
     model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
     strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import errors, values
 from ._version import __version__
@@ -22,6 +23,10 @@ from .archive import check_archive as check
 from .archive import open_archive as open
 from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from .policies import Policy
+    from .values import Normalization
 
 __all__ = [
     "Archive",
@@ -34,6 +39,7 @@ __all__ = [
     "load",
     "open",
     "open_normalization",
+    "policy",
     "save",
     "values",
 ]
@@ -79,6 +85,24 @@ def load(
         force_reset=force_reset,
         limits=limits,
     )
+
+
+def policy(
+    file: ArchiveFile | Archive,
+    *,
+    normalize: ArchiveFile | Normalization | bool | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Policy:
+    """Open a trained agent to act, with numpy alone: no SB3, no torch, no training.
+
+    ``normalize`` is what raw observations go through first: None takes the statistics of VecNormalize
+    that the archive holds, if any; a path, bytes or binary file is a VecNormalize pickle; False leaves
+    observations as they are. Raises UnsupportedError, by name, for networks that are not SB3's or
+    sb3-contrib's own, and what :func:`strongbox.open` raises.
+    """
+    from .policies import open_policy
+
+    return open_policy(file, normalize=normalize, limits=limits)
 
 
 def save(
