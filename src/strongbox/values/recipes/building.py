@@ -26,7 +26,7 @@ from ..keys import Keys
 from ..names import current_name
 from ..opaque import Opaque
 from . import arrays, containers, functions, generators, noise, references, schedules, spaces, torch_objects
-from .code import class_by_value, holders_of_code
+from .code import SKELETON_CLASSES, called, holders_of_code
 from .naming import type_of
 from .recipe import Recipe, Table, check_call
 
@@ -179,7 +179,7 @@ class Builder:
             return RECIPES.get(current_name(call.function.module, call.function.name))
         if functions.makes_function(call.function):
             return functions.BY_VALUE
-        return functions.INSTANCE if class_by_value(call.function) else None
+        return functions.INSTANCE if called(call.function) in SKELETON_CLASSES else None
 
 
 BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {

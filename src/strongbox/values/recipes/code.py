@@ -25,6 +25,7 @@ from .naming import short
 
 __all__ = [
     "CLOUDPICKLE",
+    "SKELETON_CLASSES",
     "Code",
     "Function",
     "called",

@@ -42,8 +42,8 @@ def build_class(builder: Builder, call: Call) -> Opaque:
 
 def build_instance(builder: Builder, call: Call) -> Opaque:
     """An instance of a class by value, which is always Opaque."""
-    title = class_by_value(call.function, builder.statements(call.function))
-    return Opaque(f"instance of {title}", CODE_BY_VALUE, needs_code=True)
+    # The class is read once, however many instances there are.
+    return Opaque(f"instance of {builder.value(call.function).type}", CODE_BY_VALUE, needs_code=True)
 
 
 BY_VALUE = Recipe(build_function, (2, 3, 4, 5))
