@@ -54,15 +54,16 @@ def build_model(
             model = _make(algorithm, attributes, env=env, device=device)
         _fill(model, draft, skipped, Filler(release))
         if model.use_sde:
-            # The exploration matrix is drawn anew, on the right device.
-            model.policy.reset_noise()  # type: ignore[operator]
+            with _blaming_the_file(algorithm):
+                # The exploration matrix is drawn anew, on the right device.
+                model.policy.reset_noise()  # type: ignore[operator]
     return model
 
 
 def _make(
     algorithm: type[BaseAlgorithm], attributes: dict[str, Any], *, env: VecEnv | None, device: torch.device | str
 ) -> BaseAlgorithm:
-    try:
+    with _blaming_the_file(algorithm):
         model = algorithm(
             policy=attributes["policy_class"],
             env=env,
@@ -72,17 +73,23 @@ def _make(
         model.__dict__.update(_own(algorithm, attributes))
         with _unseeded(model), _buffer_deferred(model):
             model._setup_model()
+    _restore_derived(model, attributes)
+    return model
+
+
+@contextmanager
+def _blaming_the_file(algorithm: type[BaseAlgorithm]) -> Iterator[None]:
+    """The attributes come from a file; whatever they make SB3 raise is about the file."""
+    try:
+        yield
     except StrongboxError:
         raise
     except Exception as error:
-        # The attributes come from a file; whatever they make SB3 raise is about the file.
         raise MismatchError(
             f"expected attributes that {algorithm.__name__} can be built with, found that it cannot: "
             f"{type(error).__name__}: {error}",
             hint="Replace the one it speaks of with custom_objects={...}.",
         ) from error
-    _restore_derived(model, attributes)
-    return model
 
 
 def _own(algorithm: type, attributes: Mapping[str, Any]) -> dict[str, Any]:
