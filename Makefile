@@ -28,7 +28,7 @@ test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy src tests demo benchmarks
 
 format: $(READY) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .

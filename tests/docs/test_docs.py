@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 
 import strongbox
 from strongbox.cli.parser import COMMANDS
+from strongbox.pickles import decode
 from strongbox.pickles.handlers import HANDLERS
+from strongbox.values import from_portable, same, to_value
 from tests.docs.pages import ROOT, Block, Command, find_pages, read_blocks, run_command, run_python
 from tests.docs.workplace import furnish
 
@@ -45,6 +49,16 @@ def check_commands(block: Block, workplace: Path) -> None:
         printed, status = run_command(command, workplace)
         assert status == block.exit_status, f"{block}: $ {command.line}\n{printed}"
         assert command.matches(printed), f"{block}: $ {command.line}\nprints\n{printed}"
+
+
+def test_json_is_json_and_its_pickles_say_what_stands_beside_them() -> None:
+    blocks = [block for page in PAGES for block in read_blocks(page) if block.language == "json"]
+    values = [value for block in blocks for value in json.loads(block.text).values()]
+    entries = [value for value in values if isinstance(value, dict) and ":serialized:" in value]
+    for entry in entries:
+        pickled = to_value(decode(base64.b64decode(entry[":serialized:"], validate=True)))
+        assert same(pickled, from_portable(entry[":portable:"]))
+    assert entries
 
 
 def test_few_blocks_are_not_run() -> None:
