@@ -15,7 +15,7 @@ from ..errors import FormatError, UnsupportedError
 from ..values import ClassReference, Opaque, Partial
 from .layers import Activation
 
-__all__ = ["FORMULAS", "LEARNED", "REBUILD", "read_activation"]
+__all__ = ["FORMULAS", "LEARNED", "REBUILD", "read_activation", "read_number"]
 
 FORMULAS: Mapping[str, str] = {
     "celu": "max(x, 0) + min(a * (exp(x / a) - 1), 0)",
@@ -53,6 +53,9 @@ REBUILD = (
     "Load the agent with strongbox.load(file, trust=[...]) and export its network through torch (torch.onnx.export)."
 )
 """What to do with a network whose structure the archive does not tell."""
+
+
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,14 @@ def _bind(
         raise FormatError(f"expected {path} to be called with {', '.join(names)}, found other arguments.")
     if given.get("dim") not in (None, 1, -1):
         raise UnsupportedError(f"expected {path} over the features (dim=1), found dim={given['dim']!r}.", hint=REBUILD)
-    numbers = [given.get(name, default) for name, default in defaults.items()]
-    if not all(isinstance(number, int | float) for number in numbers):
-        raise FormatError(f"expected numbers for {', '.join(defaults)} of {path}, found something else.")
-    return tuple(float(number) for number in numbers if isinstance(number, int | float))
+    return tuple(read_number(given.get(name, default), f"{name} of {path}") for name, default in defaults.items())
+
+
+def read_number(value: object, what: str) -> float:
+    """A number that float32 can hold; raises FormatError for anything else."""
+    if not isinstance(value, int | float) or not abs(value) < LARGEST:
+        raise FormatError(f"expected {what} to be a number that float32 holds, found {_shown(value)}.")
+    return float(value)
 
 
 def _shown(value: object) -> str:

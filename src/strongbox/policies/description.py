@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..archive.archive import Archive
 from ..errors import FormatError, UnsupportedError
 from ..values import Box, ClassReference, Dict, Discrete, MultiBinary, MultiDiscrete, Opaque, Space
-from .activations import REBUILD, read_activation
+from .activations import REBUILD, read_activation, read_number
 from .layers import Activation
 
 __all__ = ["Description", "read_description"]
@@ -44,7 +44,6 @@ EXTRACTORS: Mapping[str, str] = {
     "CombinedExtractor": "combined",
 }
 
-MAXIMUM_NUMBER = 1e30
 OBSERVATIONS = (Box, Discrete, MultiDiscrete, MultiBinary)
 ACTIONS: Mapping[str, tuple[type[Space], ...]] = {
     "actor_critic": (Box, Discrete, MultiDiscrete, MultiBinary),
@@ -80,7 +79,7 @@ class Description:
 
     def number(self, name: str, default: float) -> float:
         """A number among the settings."""
-        return _number(self.settings.get(name, default), f"policy_kwargs[{name!r}]")
+        return read_number(self.settings.get(name, default), f"policy_kwargs[{name!r}]")
 
     def flag(self, name: str, default: bool) -> bool:
         """A yes or no among the settings."""
@@ -109,7 +108,7 @@ def read_description(archive: Archive) -> Description:
         action_space=action_space,
         settings=settings,
         normalize_images=_flag(settings, "normalize_images", True),
-        exploration_rate=_number(archive.data.get("exploration_rate", 0.0), "data['exploration_rate']"),
+        exploration_rate=read_number(archive.data.get("exploration_rate", 0.0), "data['exploration_rate']"),
     )
 
 
@@ -156,12 +155,6 @@ def _space(archive: Archive, name: str) -> Space:
     if not isinstance(space, Space):
         raise UnsupportedError(f"expected data[{name!r}] to be a space that can be read, found {_shown(space)}.")
     return space
-
-
-def _number(value: object, what: str) -> float:
-    if not isinstance(value, int | float) or not abs(value) < MAXIMUM_NUMBER:
-        raise FormatError(f"expected {what} to be a finite number, found {_shown(value)}.")
-    return float(value)
 
 
 def _flag(settings: Mapping[str, object], name: str, default: bool) -> bool:

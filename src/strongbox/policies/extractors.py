@@ -8,11 +8,12 @@ Sources: ``preprocess_obs`` and ``is_image_space`` of ``stable_baselines3/common
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy
 
 from ..errors import MismatchError, UnsupportedError
-from ..values import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Normalization, Space
+from ..values import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Normalization, RunningStatistics, Space
 from .activations import REBUILD
 from .description import Description
 from .layers import Array, Cast, Concatenate, Flatten, Normalize, OneHot, Scale, Value
@@ -21,6 +22,8 @@ from .networks import NetworkBuilder
 __all__ = ["add_features", "add_observation", "is_image", "observation_spaces", "observation_value"]
 
 WHITE = 255.0
+GOAL = ("observation", "desired_goal")
+"""What ``ObsDictWrapper`` of SB3 1.0 joined to one row, in this order."""
 
 
 def is_image(space: Space) -> bool:
@@ -51,6 +54,7 @@ def add_observation(
     """Add the inputs of an observation and what makes them float32; returns the values' names by key."""
     prepared: dict[str, str] = {}
     spaces = observation_spaces(description.observation_space)
+    normalization = _join_goal(normalization, description.observation_space)
     _expect_keys(normalization, spaces)
     for key, space in spaces.items():
         name = f"observation.{key}" if isinstance(description.observation_space, Dict) else "observation"
@@ -104,6 +108,22 @@ def _prepare(
     if description.normalize_images and is_image(space):
         return network.add(Scale(WHITE), numbers, name=f"{source}.scaled")
     return numbers
+
+
+def _join_goal(normalization: Normalization | None, space: Space) -> Normalization | None:
+    """Statistics of a row that HER of SB3 1.0 made of a dictionary: the observation, then the desired goal."""
+    if normalization is None or not isinstance(space, Box) or not set(GOAL) <= set(normalization.observations):
+        return normalization
+    if normalization.norm_obs_keys is not None and not set(GOAL) <= set(normalization.norm_obs_keys):
+        return normalization
+    parts = [normalization.observations[key] for key in GOAL]
+    mean, var = (numpy.concatenate([array.reshape(-1) for array in arrays]) for arrays in _both(parts))
+    joined = RunningStatistics(mean=mean, var=var, count=parts[0].count)
+    return replace(normalization, observations={"": joined}, norm_obs_keys=None)
+
+
+def _both(parts: list[RunningStatistics]) -> tuple[list[Array], list[Array]]:
+    return [part.mean for part in parts], [part.var for part in parts]
 
 
 def _expect_keys(normalization: Normalization | None, spaces: Mapping[str, Space]) -> None:

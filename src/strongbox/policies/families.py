@@ -131,7 +131,7 @@ def _actor_critic(
     if "log_std" not in network.weights:
         outputs, head = add_categories(network, description, result)
     elif is_state_dependent(network, "log_std"):
-        noise = network.add_mlp("sde_features_extractor", features) if _own_noise(network) else latent
+        noise = _add_noise_features(network, "", features, latent)
         squash = description.flag("squash_output", False)
         outputs, head = add_state_dependent(network, description, result, noise, "log_std", squash=squash)
     else:
@@ -139,9 +139,11 @@ def _actor_critic(
     return outputs | memory, head
 
 
-def _own_noise(network: NetworkBuilder) -> bool:
-    """SB3 before 1.7 could have a network for the noise's features (sde_net_arch)."""
-    return bool(network.weights.under("sde_features_extractor."))
+def _add_noise_features(network: NetworkBuilder, owner: str, features: str, latent: str) -> str:
+    """What state-dependent noise multiplies: the latent, or since sde_net_arch (SB3 before 1.7) a network's output."""
+    own = network.add_mlp(f"{owner}sde_features_extractor", features)
+    rows = network.weights.shape(f"{owner}log_std")[0]
+    return latent if own == features and network.values[latent].shape == (rows,) else own
 
 
 def _add_memory(network: NetworkBuilder, description: Description, prefix: str, features: str) -> tuple[str, Outputs]:
@@ -171,7 +173,7 @@ def _q_network(
     network: NetworkBuilder, description: Description, observation: Mapping[str, str]
 ) -> tuple[Outputs, Head]:
     features = add_features(network, "q_net.features_extractor", description, observation)
-    return add_greedy(network, network.add_mlp("q_net.q_net", features, head=True))
+    return add_greedy(network, description, network.add_mlp("q_net.q_net", features, head=True))
 
 
 def _quantile_network(
@@ -182,7 +184,7 @@ def _quantile_network(
     assert isinstance(description.action_space, Discrete)
     actions = description.action_space.n
     mean = MeanOverQuantiles(network.values[quantiles].shape[0] // actions, actions)
-    return add_greedy(network, network.add(mean, quantiles, name="quantile_net.mean"))
+    return add_greedy(network, description, network.add(mean, quantiles, name="quantile_net.mean"))
 
 
 def _squashed(
@@ -191,8 +193,7 @@ def _squashed(
     features = add_features(network, "actor.features_extractor", description, observation)
     latent = network.add_mlp("actor.latent_pi", features)
     if is_state_dependent(network, "actor.log_std"):
-        own = network.weights.under("actor.sde_features_extractor.")
-        noise = network.add_mlp("actor.sde_features_extractor", features) if own else latent
+        noise = _add_noise_features(network, "actor.", features, latent)
         mean = _add_clipped_mean(network, description, latent)
         return add_state_dependent(network, description, mean, noise, "actor.log_std", squash=True)
     mean, logarithm = network.add_linear("actor.mu", latent), network.add_linear("actor.log_std", latent)
@@ -229,7 +230,7 @@ def _random_search(
 
 def _finish_random_search(network: NetworkBuilder, description: Description, result: str) -> tuple[Outputs, Head]:
     if not isinstance(description.action_space, Box):
-        return {"action": add_greedy(network, result)[0]["action"]}, Head("fixed")
+        return {"action": add_greedy(network, description, result)[0]["action"]}, Head("fixed")
     squashed = description.flag("squash_output", "Linear" not in description.policy_class.name)
     if squashed:
         result = network.add(Activation("tanh"), result, name="action_net.tanh")

@@ -66,6 +66,8 @@ def add_categories(network: NetworkBuilder, description: Description, logits: st
         action = network.add(Round(), probability, name="action.rounded")
         return {"action": _reshape(network, action, space.shape), "logits": logits}, Head("binary")
     sizes = _sizes(description, network.values[logits])
+    if network.values[logits].shape != (sum(sizes),):
+        raise FormatError(f"expected {sum(sizes)} logits for {space!r}, found {network.values[logits].shape[0]}.")
     outputs = {"logits": logits}
     if masked:
         masks = network.add_input("action_masks", Value((sum(sizes),), "bool"), optional=True)
@@ -74,10 +76,13 @@ def add_categories(network: NetworkBuilder, description: Description, logits: st
     return outputs | {"action": network.add(Argmax(parts), logits, name="action")}, Head("categories", sizes=sizes)
 
 
-def add_greedy(network: NetworkBuilder, q_values: str) -> Result:
+def add_greedy(network: NetworkBuilder, description: Description, q_values: str) -> Result:
     """The action of the largest Q-value."""
+    space, shape = description.action_space, network.values[q_values].shape
+    if not isinstance(space, Discrete) or shape != (space.n,):
+        raise FormatError(f"expected a value for each action of {space!r}, found {shape[0]}.")
     action = network.add(Argmax(), q_values, name="action")
-    return {"action": action, "q_values": q_values}, Head("greedy", sizes=network.values[q_values].shape)
+    return {"action": action, "q_values": q_values}, Head("greedy", sizes=shape)
 
 
 def add_gaussian(network: NetworkBuilder, description: Description, mean: str) -> Result:
@@ -116,8 +121,8 @@ def add_state_dependent(
 def add_bounded(network: NetworkBuilder, description: Description, action: str, *, squashed: bool) -> str:
     """Bring an action to the space's shape and bounds: unscaled from [-1, 1], or clipped."""
     space = description.action_space
-    if not isinstance(space, Box):
-        raise UnsupportedError(f"expected a Box of actions, found {space!r}.")
+    if not isinstance(space, Box) or space.low.dtype.kind == "b":
+        raise UnsupportedError(f"expected a Box of numbers for actions, found {space!r}.")
     shaped = _reshape(network, action, space.shape)
     layer = Unscale(space.low, space.high) if squashed else Clip(space.low, space.high)
     return network.add(layer, shaped, name="action")

@@ -272,6 +272,9 @@ class LSTM(Layer):
         return int(self.layers[0].hidden.shape[-1])
 
     def results(self, *inputs: Value) -> tuple[Value, ...]:
+        for weights in self.layers:
+            _weight_shape(weights.input, 2, "an LSTM")
+            _weight_shape(weights.hidden, 2, "an LSTM")
         size, features = self.hidden_size, inputs[0].shape
         for weights in self.layers:
             _expect(features == weights.input.shape[1:], "features", weights.input.shape[1:], inputs[0])
