@@ -34,7 +34,8 @@ __all__ = ["RECIPES", "Builder", "to_value"]
 
 LARGE = 1024
 """Bytes or characters above which it matters how often a scalar comes up."""
-SCALARS = frozenset({type(None), bool, int, float, str, bytes, bytearray})
+SIZED = frozenset({str, bytes, bytearray})
+SCALARS = SIZED | {type(None), bool, int, float}
 
 RECIPES: Table = {
     **arrays.RECIPES,
@@ -90,8 +91,11 @@ class Builder:
     def value(self, node: Node) -> Any:
         """The value of a node; Opaque where no recipe fits it."""
         self._size += 1
-        if type(node) in SCALARS:
-            return self._scalar(node)
+        kind = type(node)
+        if kind in SCALARS:
+            if kind in SIZED and len(node) > LARGE:
+                self._large_scalar(node)
+            return node
         key = id(node)
         if key in self._values:
             return self._again(*self._values[key])
@@ -131,13 +135,11 @@ class Builder:
     def _code_holders(self) -> frozenset[int]:
         return holders_of_code(self._decoded)
 
-    def _scalar(self, node: Any) -> Any:
-        if isinstance(node, str | bytes | bytearray) and len(node) > LARGE:
-            if id(node) in self._large:
-                self._charge(0, len(node))
-            self._large.add(id(node))
-            self._bytes += len(node)
-        return node
+    def _large_scalar(self, node: Any) -> None:
+        if id(node) in self._large:
+            self._charge(0, len(node))
+        self._large.add(id(node))
+        self._bytes += len(node)
 
     def _again(self, value: Any, size: int, content: int) -> Any:
         self._size += size

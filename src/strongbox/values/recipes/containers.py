@@ -45,7 +45,8 @@ def build_items(builder: Builder, items: Iterable[tuple[Node, Node]], result: di
 
 def build_key(builder: Builder, node: Node) -> Any:
     """A value that can be a key; Opaque cannot, since it may hide the same thing twice."""
-    return builder.keys.check(builder.value(node))
+    key = builder.value(node)
+    return key if type(key) is str else builder.keys.check(key)
 
 
 def build_set(builder: Builder, node: Iterable[Node]) -> set[Any]:
