@@ -80,8 +80,9 @@ class Filler:
     def torch_value(self, value: Any) -> Any:
         """A tree with fresh torch tensors in place of the file's."""
         if isinstance(value, Tensor):
-            self._count(value.nbytes)
-            return _fresh(value)
+            fresh = torch.empty(value.shape, dtype=TORCH_DTYPES[value.dtype])
+            self.fill_tensor(fresh, value, "an optimizer")
+            return fresh
         if isinstance(value, numpy.ndarray):
             return torch.from_numpy(value)
         if isinstance(value, Mapping):
