@@ -142,7 +142,7 @@ class Reshape(Layer):
     shape: tuple[int, ...]
 
     def results(self, *inputs: Value) -> tuple[Value, ...]:
-        _expect(prod(self.shape) == prod(inputs[0].shape), "numbers for the shape", self.shape, inputs[0])
+        _expect(prod(self.shape) == prod(inputs[0].shape), "as many numbers as in a value", self.shape, inputs[0])
         return (Value(self.shape, inputs[0].dtype),)
 
 

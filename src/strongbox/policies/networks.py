@@ -118,7 +118,7 @@ class NetworkBuilder(GraphBuilder):
         elif plan:
             plan += renorm
         names = {f"{index}.{part}" for index, kind in enumerate(plan) for part in self._parts(kind)}
-        self._expect_parts(prefix, names, optional="bias")
+        self._expect_parts(prefix, names, optional="(bias|steps)")  # steps count training alone
         return plan
 
     def _is_matrix(self, name: str) -> bool:
@@ -133,7 +133,7 @@ class NetworkBuilder(GraphBuilder):
         """Raise UnsupportedError unless exactly these weights stand under a prefix; some may be missing."""
         found = set(self.weights.under(f"{prefix}."))
         required = {name for name in names if not re.search(rf"\b{optional}", name)}
-        wrong = sorted((found - names) | (required - found))
+        wrong = sorted(found - names) or sorted(required - found)
         if wrong:
             raise UnsupportedError(
                 f"expected the layers of SB3's own networks under {prefix!r}, where {wrong[0]!r} does not fit.",

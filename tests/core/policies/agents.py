@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from strongbox.archive import Contents, Exact, Typed, write_archive
 from strongbox.policies import Policy, open_policy
-from strongbox.values import Box, ClassReference, Discrete, Normalization
+from strongbox.values import Box, ClassReference, Discrete, Normalization, Opaque
 
 __all__ = [
     "ARCHIVES",
@@ -90,7 +90,7 @@ def make_agent(
         "policy_kwargs": {} if settings is None else settings,
     }
     file = io.BytesIO()
-    entries = {name: Typed(type="<class 'x'>", value=value) for name, value in values.items()}
+    entries = {name: Typed(type=_type(value), value=value) for name, value in values.items()}
     plain = {name: Exact(value) for name, value in (data or {}).items()}
     contents = Contents(
         algorithm="stable_baselines3.ppo.ppo.PPO",
@@ -100,6 +100,10 @@ def make_agent(
     )
     write_archive(file, contents)
     return file.getvalue()
+
+
+def _type(value: Any) -> str:
+    return value.type if isinstance(value, Opaque) else "<class 'x'>"
 
 
 def make_policy(weights: Mapping[str, Any], **parts: Any) -> Policy:
