@@ -202,6 +202,20 @@ def _wrap_linear_policy(draft: Draft) -> None:
     draft.parameters["policy"] = OrderedDict(renamed)
 
 
+_CRITICS = {".q1_net.": ".qf0.", ".q2_net.": ".qf1."}
+
+
+def _has_old_critics(draft: Draft) -> bool:
+    return any(old in key for old in _CRITICS for key in draft.policy if isinstance(key, str))
+
+
+def _rename_critics(draft: Draft) -> None:
+    renamed = draft.policy
+    for old, new in _CRITICS.items():
+        renamed = OrderedDict((key.replace(old, new), tensor) for key, tensor in renamed.items())
+    draft.parameters["policy"] = renamed
+
+
 _EXTRACTORS = ("pi_features_extractor.", "vf_features_extractor.")
 
 
@@ -304,6 +318,13 @@ MIGRATIONS: tuple[Migration, ...] = (
         explanation="torch.compile's prefix was taken off the names of parameters",
         applies=_has_compiled_names,
         apply=_strip_compiled_names,
+    ),
+    Migration(
+        name="critics",
+        versions="before 0.8",
+        explanation="the two critics, q1_net and q2_net, are numbered now",
+        applies=_has_old_critics,
+        apply=_rename_critics,
     ),
     Migration(
         name="shared_layers",

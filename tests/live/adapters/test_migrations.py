@@ -139,6 +139,17 @@ def test_names_of_compiled_networks_are_stripped(tmp_path: Path) -> None:
     assert_same_agent(make_agent("ppo"), model)
 
 
+@pytest.mark.parametrize("name", ["sac", "td3"])
+def test_critics_get_their_numbers(name: str, tmp_path: Path) -> None:
+    def older(state: Any) -> Any:
+        renamed = ((key.replace("qf0", "q1_net").replace("qf1", "q2_net"), value) for key, value in state.items())
+        return OrderedDict(renamed)
+
+    model = load(change_tensors(sb3_archive(name, tmp_path), "policy.pth", older), device="cpu")
+    assert migrations_of(model) == ["critics"]
+    assert_same_agent(make_agent(name), model)
+
+
 def test_the_linear_policy_of_ars_gets_its_number(tmp_path: Path) -> None:
     def bare(state: Any) -> Any:
         return OrderedDict((key.replace("action_net.0", "action_net"), value) for key, value in state.items())
