@@ -22,9 +22,12 @@ class Exact:
     value: Any
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Typed:
     """An attribute that JSON does not hold: its type, its value, its pickle for SB3's reader.
+
+    What an agent has each time it is saved (its spaces, its policy's class) may be given as the same
+    object each time, which is then turned into text once.
 
     ``type`` is ``str(type(attribute))``, ``value`` what the recipes made of it (parts may be
     :class:`~strongbox.values.Opaque`), ``pickle`` the bytes that SB3 will load, ``attributes`` the
@@ -35,6 +38,11 @@ class Typed:
     value: Any
     pickle: bytes | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def opaque(self) -> list[tuple[str, Opaque]]:
+        """The opaque parts of the value, each with the steps that lead to it."""
+        return find_opaque(self.value)
 
 
 Entry: TypeAlias = Exact | Typed
@@ -61,15 +69,15 @@ class Contents:
     @cached_property
     def opaque(self) -> dict[str, Opaque]:
         """The opaque parts of data by their path."""
-        return {path: part for name, value in self._typed() for path, part in find_opaque(value, name)}
+        return {f"{name}{place}": part for name, entry in self._typed() for place, part in entry.opaque}
 
     @cached_property
     def approximate(self) -> dict[str, TableSchedule]:
         """The functions that were written as a table, by name."""
-        return {name: value for name, value in self._typed() if isinstance(value, TableSchedule)}
+        return {name: entry.value for name, entry in self._typed() if isinstance(entry.value, TableSchedule)}
 
-    def _typed(self) -> Iterator[tuple[str, Any]]:
-        return ((name, entry.value) for name, entry in self.data.items() if isinstance(entry, Typed))
+    def _typed(self) -> Iterator[tuple[str, Typed]]:
+        return ((name, entry) for name, entry in self.data.items() if isinstance(entry, Typed))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["dump_lines", "dump_text", "parse_json"]
+__all__ = ["dump_lines", "dump_text", "join_lines", "parse_json"]
 
 _INTEGER_DIGITS = 39
 """Digits of 2**128 - 1, the largest integer that a pickle may hold, too."""
@@ -52,7 +52,12 @@ def dump_text(value: Any) -> str:
 
 def dump_lines(mapping: dict[str, Any]) -> bytes:
     """A JSON object with one line for each key, which people can read and ordinary tools compare."""
-    lines = [f"    {dump_text(key)}: {dump_text(value)}" for key, value in mapping.items()]
+    return join_lines({key: dump_text(value) for key, value in mapping.items()})
+
+
+def join_lines(texts: dict[str, str]) -> bytes:
+    """The same from values that are JSON text already."""
+    lines = [f"    {dump_text(key)}: {text}" for key, text in texts.items()]
     return ("{\n" + ",\n".join(lines) + "\n}").encode("ascii")
 
 

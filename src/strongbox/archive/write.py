@@ -11,16 +11,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+from weakref import WeakKeyDictionary
 
 from .. import _version
 from ..container import ZipWriter, replace_file
 from ..errors import UnsupportedError
 from ..tensors import PthPlan, plan_pth
-from ..values import find_opaque, normalization_to_json, to_portable
+from ..values import normalization_to_json, to_portable
 from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION
 from .contents import Contents, Exact, SaveReport, Typed
 from .data import MARKERS, PORTABLE, SERIALIZED, TYPE
-from .json_text import dump_lines
+from .json_text import dump_lines, dump_text, join_lines
 from .manifest import MANIFEST, Manifest
 
 __all__ = ["write_archive"]
@@ -75,8 +76,7 @@ def _write_members(
 
 
 def _small_members(contents: Contents, *, pickles: bool) -> dict[str, bytes]:
-    entries = {name: _entry_json(entry, pickles=pickles) for name, entry in contents.data.items()}
-    members = {DATA: dump_lines(entries)}
+    members = {DATA: join_lines({name: _entry_text(entry, pickles) for name, entry in contents.data.items()})}
     if contents.sb3_version is not None:
         members[VERSION] = contents.sb3_version.encode("utf-8")
     if contents.system_info is not None:
@@ -92,12 +92,22 @@ def _tensor_plans(contents: Contents) -> dict[str, PthPlan]:
     return {name: plan_pth(tree, align=ALIGNMENT) for name, tree in trees.items()}
 
 
-def _entry_json(entry: Exact | Typed, *, pickles: bool) -> Any:
+_texts: WeakKeyDictionary[Typed, dict[bool, str]] = WeakKeyDictionary()
+
+
+def _entry_text(entry: Exact | Typed, pickles: bool) -> str:
     if isinstance(entry, Exact):
-        return entry.value
+        return dump_text(entry.value)
+    texts = _texts.setdefault(entry, {})
+    if pickles not in texts:
+        texts[pickles] = dump_text(_typed_json(entry, pickles=pickles))
+    return texts[pickles]
+
+
+def _typed_json(entry: Typed, *, pickles: bool) -> dict[str, Any]:
     written: dict[str, Any] = {TYPE: entry.type}
     written.update({key: item for key, item in entry.attributes.items() if key not in MARKERS})
-    if not any(find_opaque(entry.value)):
+    if not entry.opaque:
         written[PORTABLE] = to_portable(entry.value)
     if pickles and entry.pickle is not None:
         written[SERIALIZED] = base64.b64encode(entry.pickle).decode("ascii")
