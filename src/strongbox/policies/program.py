@@ -16,13 +16,15 @@ import numpy
 
 from .graph import Graph
 from .kernels import KERNELS
-from .layers import Array, Value
+from .layers import Activation, Array, BatchRenorm, Cast, Flatten, Mask, ParametricRelu, Reshape, Round, Scale, Value
 from .workspace import Prepared, Step, Workspace
 
 __all__ = ["Program", "Programs"]
 
-WORKSPACE = 4 << 20
+WORKSPACE = 8 << 20
 """Bytes of values that a program holds at once, about; and so how many rows it takes."""
+IN_PLACE = (Activation, BatchRenorm, Cast, Flatten, Mask, ParametricRelu, Reshape, Round, Scale)
+"""Layers that mostly work where their input lies."""
 KEPT = 16
 """Programs that a thread keeps ready."""
 
@@ -118,7 +120,7 @@ class Programs(threading.local):
 
 def rows_at_once(graph: Graph) -> int:
     """How many rows a program of this graph takes at most."""
-    made = [graph.values[name] for node in graph.nodes for name in node.outputs]
+    made = [graph.values[name] for node in graph.nodes if not isinstance(node.layer, IN_PLACE) for name in node.outputs]
     size = sum(prod(value.shape) * 4 for value in [*made, *(item.value for item in graph.inputs)])
     return max(1, min(WORKSPACE // max(size, 1), 4096))
 

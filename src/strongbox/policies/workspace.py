@@ -110,6 +110,13 @@ class Workspace:
         self.arrays[name] = wide[:, : value.shape[0]]
         return self.arrays[name], wide
 
+    def make_turned(self, name: str) -> Array:
+        """A new array for a batch of rows of features that lies in memory column by column; gives it turned."""
+        assert self.rows is not None
+        turned = numpy.empty((self.graph.values[name].shape[0], self.rows), numpy.float32)
+        self.arrays[name] = turned.T
+        return turned
+
     def make_constant(self, name: str, content: Array) -> None:
         """A new array for a value that no step changes."""
         self.make(name)[...] = content
