@@ -32,6 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 THIRD_PARTY = {
+    "policies": {"numpy", "onnx", "onnxruntime"},
     "adapters": {"numpy", "torch", "stable_baselines3", "sb3_contrib", "gymnasium", "gym", "cloudpickle"},
 }
 """What a room may import from outside of the standard library; every other room numpy alone."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from hashlib import sha256
+
 from ..archive import Archive, ArchiveFile, open_archive, open_normalization
 from ..errors import FormatError, MismatchError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import Normalization
 from .description import read_description
+from .packed import read_npz
 from .policy import Policy
 from .weights import Weights
 
@@ -31,10 +35,19 @@ def open_policy(
     """
     archive = file if isinstance(file, Archive) else open_archive(file, limits=limits)
     with locate(path=archive.path):
-        if POLICY not in archive.parameters:
+        statistics = _read_normalization(archive, normalize, limits)
+        if POLICY in archive.parameters:
+            weights = Weights(archive.parameters[POLICY], path=archive.path)
+            digest = partial(_digest, memoryview(archive.members.span(f"{POLICY}.pth")))
+            return Policy(read_description(archive), weights, statistics, digest=digest)
+        packed = read_npz(archive)
+        if packed is None:
             raise FormatError(f"expected the weights of a policy, found {', '.join(archive.parameters) or 'none'}.")
-        weights = Weights(archive.parameters[POLICY], path=archive.path)
-        return Policy(read_description(archive), weights, _read_normalization(archive, normalize, limits))
+        return Policy(read_description(archive), Weights(packed, path=archive.path), statistics)
+
+
+def _digest(content: memoryview) -> str:
+    return sha256(content).hexdigest()
 
 
 def _read_normalization(

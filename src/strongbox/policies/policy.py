@@ -7,9 +7,10 @@ whose weights are read when they are first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy
 
@@ -26,6 +27,9 @@ from .program import Programs
 from .spec import PolicySpec, make_spec
 from .weights import Weights
 from .workspace import Prepared
+
+if TYPE_CHECKING:
+    from .export import ExportReport
 
 __all__ = ["Evaluation", "Policy", "State"]
 
@@ -56,12 +60,21 @@ class Policy:
     may be used in several threads at once.
     """
 
-    def __init__(self, description: Description, weights: Weights, normalization: Normalization | None) -> None:
+    def __init__(
+        self,
+        description: Description,
+        weights: Weights,
+        normalization: Normalization | None,
+        *,
+        digest: Callable[[], str] | None = None,
+    ) -> None:
         self._description = description
         self._weights = weights
         self._normalization = normalization
         self._graph, self._head = build_action(description, weights, normalization)
         self.spec: PolicySpec = make_spec(description, self._graph, self._head, weights)
+        self._acting = weights.arrays
+        self._digest = digest
         self._observations = ObservationReader(description.observation_space)
         self._programs = Programs(Prepared())
         self._generator = numpy.random.default_rng()
@@ -74,6 +87,11 @@ class Policy:
     def graph(self) -> Graph:
         """The layers from a raw observation to the action, in no framework's terms."""
         return self._graph
+
+    @cached_property
+    def source_sha256(self) -> str | None:
+        """The SHA-256 of the archive's ``policy.pth`` in hexadecimal, or None where there is none."""
+        return None if self._digest is None else self._digest()
 
     def predict(
         self,
@@ -173,6 +191,23 @@ class Policy:
         if self._head.noise is not None:
             drawn = (generator or self._generator).standard_normal(self._head.noise.shape, numpy.float32)
             self._noise = drawn * self._head.noise
+
+    def export(
+        self, file: str | os.PathLike[str], *, outputs: Collection[str] = (), durable: bool = True
+    ) -> ExportReport:
+        """Write what acting takes into a file of its own: ``.onnx``, ``.npz`` or ``.zip``, told by its name.
+
+        ONNX (opset 17, with :mod:`onnx` and :mod:`onnxruntime`, the extra ``[onnx]``) has all from the raw
+        observation to the action in one graph; ``outputs`` names more of the policy's outputs
+        (``"logits"``, ``"mean"``, ``"deviation"``, ``"q_values"``). The other two open with
+        :func:`strongbox.policy`. Before anything is written, what was made is run on drawn observations
+        beside this policy: the report has the largest difference; one over 1e-5, relative, is an
+        UnsupportedError, and no file is left behind. ``durable=False`` does not wait for the disk.
+        """
+        from .export import Acting, export_policy
+
+        acting = Acting(self._description, self._acting, self._normalization)
+        return export_policy(self, acting, file, outputs=outputs, durable=durable)
 
     @cached_property
     def _value_graph(self) -> Graph:

@@ -46,6 +46,11 @@ class Weights:
         """How many bytes the weights take that were read so far."""
         return sum(array.nbytes for array in self._arrays.values())
 
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The weights that were read so far, by name."""
+        return dict(self._arrays)
+
     def under(self, prefix: str) -> list[str]:
         """The names that begin with ``prefix``, without it, in the file's order."""
         return [name[len(prefix) :] for name in self._keys if name.startswith(prefix)]
