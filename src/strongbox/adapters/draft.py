@@ -26,6 +26,7 @@ class Live:
 class Draft:
     """What a model will be made of.
 
+    ``algorithm`` is the full name of the algorithm of SB3 or sb3-contrib that it is, or is derived from.
     ``data`` maps attribute names to values (or :class:`Live` objects of the caller), ``parameters``
     the names of state dicts to their trees, ``variables`` names to tensors. ``version`` is that of
     the SB3 that wrote the archive, as far as it says.

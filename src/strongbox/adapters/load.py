@@ -75,7 +75,7 @@ def load(
     trusted, pickles = _read_trust(trust)
     with locate(path=file.path):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
-        draft, skipped = _draft(file, dict(custom_objects or {}), _names(skip))
+        draft, skipped = _draft(file, known_base(algorithm), dict(custom_objects or {}), _names(skip))
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, restorer, pickles=pickles)
@@ -93,7 +93,7 @@ def load(
         )
     report = LoadReport(
         path=file.path,
-        algorithm=draft.algorithm,
+        algorithm=_path(algorithm),
         left=left,
         migrated=tuple(draft.migrated),
         replaced=tuple(custom_objects or ()),
@@ -142,6 +142,12 @@ def _check_class(cls: type, archive: Archive) -> None:
     )
 
 
+def known_base(algorithm: type) -> str:
+    """The path of the algorithm of SB3 or sb3-contrib that a class is or is derived from."""
+    listed = (cls for cls in algorithm.__mro__ if cls.__name__ in ALGORITHMS.get(cls.__module__, ()))
+    return _path(next(listed, algorithm))
+
+
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -159,10 +165,12 @@ def _names(names: str | Collection[str]) -> frozenset[str]:
     return frozenset((names,) if isinstance(names, str) else names)
 
 
-def _draft(archive: Archive, replaced: dict[str, Any], skipped: frozenset[str]) -> tuple[Draft, frozenset[str]]:
+def _draft(
+    archive: Archive, algorithm: str, replaced: dict[str, Any], skipped: frozenset[str]
+) -> tuple[Draft, frozenset[str]]:
     """The migrated draft of an archive; names may be given as the file or as the installed SB3 has them."""
     early = {name: value for name, value in replaced.items() if name in archive.data}
-    draft = read_draft(archive, archive.algorithm or "", replaced=early, skipped=skipped)
+    draft = read_draft(archive, algorithm, replaced=early, skipped=skipped)
     known = {*archive.data, *archive.parameters, *(archive.variables or ())}
     migrate(draft)
     for name, value in replaced.items():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
-from stable_baselines3 import HerReplayBuffer
+from stable_baselines3 import DQN, HerReplayBuffer
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 
 from strongbox.adapters import load
@@ -115,6 +115,17 @@ def test_calls_are_counted_where_the_file_does_not(tmp_path: Path) -> None:
     agent = make_agent("dqn")
     assert migrations_of(model) == ["n_calls"]
     assert model._n_calls == agent._n_calls == agent.num_timesteps // agent.n_envs
+
+
+class MyDQN(DQN):
+    """Somebody's own algorithm."""
+
+
+def test_an_algorithm_of_ones_own_migrates_as_the_one_it_is_derived_from(tmp_path: Path) -> None:
+    path = change_data(sb3_archive("dqn", tmp_path), lambda data: data.pop("_n_calls"))
+    model = load(path, cls=MyDQN, device="cpu")
+    assert migrations_of(model) == ["n_calls"]
+    assert model.strongbox_report.algorithm == f"{__name__}.MyDQN"
 
 
 def test_settings_of_her_that_are_gone_are_dropped(tmp_path: Path) -> None:
