@@ -65,13 +65,19 @@ def _extract(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _export(arguments: argparse.Namespace) -> int:
+    from .export import run
+
+    return run(arguments)
+
+
 def _completion(arguments: argparse.Namespace) -> int:
     from .completion import run
 
     return run(arguments)
 
 
-RUN = {"inspect": _inspect, "check": _check, "extract": _extract, "completion": _completion}
+RUN = {"inspect": _inspect, "check": _check, "extract": _extract, "export": _export, "completion": _completion}
 """Commands by name; each loads its module when it is called, so that help and errors come at once."""
 
 

@@ -18,14 +18,15 @@ PROGRAM = "strongbox"
 EXIT_CODES = "exit status: 0 done, 2 not readable or not understood (130 interrupted)"
 
 DESCRIPTION = """\
-Look into, check and unpack agents of Stable-Baselines3. No code from a file is
-ever executed, and neither torch nor Stable-Baselines3 is needed."""
+Look into, check, unpack and export agents of Stable-Baselines3. No code from a
+file is ever executed, and neither torch nor Stable-Baselines3 is needed."""
 
 EPILOG = """\
 examples:
   strongbox inspect ppo.zip
   strongbox check downloads/
   strongbox extract ppo.zip --to ppo/
+  strongbox export ppo.zip --to ppo.onnx
 
 strongbox COMMAND --help tells more of each command."""
 
@@ -85,6 +86,28 @@ files:
 
 exit status: 0 extracted, 2 not readable or not written"""
 
+EXPORT = """\
+Write what acting takes into one file of its own, told by its name:
+
+  .onnx   the whole policy as one graph, from the raw observation to the action
+  .npz    its weights and settings, for numpy
+  .zip    the same as an archive
+
+The graph holds preprocessing, normalization, the network, and clipping or
+unscaling; recurrent states are inputs and outputs. Before anything is written,
+what was made is run on drawn observations beside the policy itself: where it
+would act otherwise (a difference over 1e-5, relative), no file is written."""
+
+EXPORT_EPILOG = """\
+examples:
+  strongbox export sac.zip --to sac.onnx
+  strongbox export ppo.zip --to policy.npz
+  strongbox export ppo.zip --to ppo.onnx --normalize vecnormalize.pkl --output mean --output deviation
+
+.onnx needs: pip install "strongbox[onnx]"
+
+exit status: 0 exported, 2 not readable, not understood, or not the same"""
+
 COMPLETION_EPILOG = """\
 examples:
   source <(strongbox completion bash)
@@ -95,6 +118,7 @@ COMMANDS = {
     "inspect": "show an agent on one page",
     "check": "check archives for damage and danger",
     "extract": "unpack an archive into JSON and .npy files",
+    "export": "write the smallest file that acts: ONNX, .npz or .zip",
     "completion": "print a script that completes this command in a shell",
 }
 
@@ -118,6 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_check(commands)
     _add_extract(commands)
+    _add_export(commands)
     _add_completion(commands)
     return parser
 
@@ -157,6 +182,19 @@ def _add_extract(commands: Any) -> None:
     parser.add_argument("--to", required=True, metavar="FOLDER", help="where to; must not exist, or be empty")
     parser.add_argument("--force", action="store_true", help="replace what an earlier extraction wrote into FOLDER")
     parser.add_argument("--raw", action="store_true", help="also write the pickles of data, as they are")
+
+
+def _add_export(commands: Any) -> None:
+    parser = _add(commands, "export", EXPORT, EXPORT_EPILOG)
+    parser.add_argument("file", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("--to", required=True, metavar="FILE", help="what to write: *.onnx, *.npz or *.zip")
+    statistics = parser.add_mutually_exclusive_group()
+    statistics.add_argument("--normalize", metavar="FILE", help="statistics of VecNormalize (default: the archive's)")
+    statistics.add_argument("--raw", action="store_true", help="leave out the archive's statistics")
+    parser.add_argument(
+        "--output", action="append", dest="outputs", metavar="NAME", help="one more output of an ONNX graph, by name"
+    )
+    parser.add_argument("--json", action="store_true", help="print the same as data")
 
 
 def _add_completion(commands: Any) -> None:

@@ -32,11 +32,12 @@ KINDS = (".onnx", ".npz", ".zip")
 
 @dataclass(frozen=True, eq=False)
 class Acting:
-    """What a policy is made of: its description, the weights of its actor by name, statistics."""
+    """What a policy is made of: its description, the weights of its actor by name, statistics; and from which file."""
 
     description: Description
     weights: Mapping[str, Array]
     normalization: Normalization | None
+    path: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,11 @@ def export_policy(
     if kind not in KINDS:
         raise MismatchError(
             f"expected a file that ends in {', '.join(KINDS[:-1])} or {KINDS[-1]}, found {os.fspath(file)!r}."
+        )
+    if acting.path is not None and os.path.realpath(file) == os.path.realpath(acting.path):
+        raise MismatchError(
+            "expected another file than the one that the policy was read from, which holds more than acting takes.",
+            path=os.fspath(file),
         )
     if outputs and kind != ".onnx":
         raise MismatchError(f"expected further outputs for .onnx alone, found some for {kind}.")

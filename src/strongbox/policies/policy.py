@@ -202,11 +202,12 @@ class Policy:
         (``"logits"``, ``"mean"``, ``"deviation"``, ``"q_values"``). The other two open with
         :func:`strongbox.policy`. Before anything is written, what was made is run on drawn observations
         beside this policy: the report has the largest difference; one over 1e-5, relative, is an
-        UnsupportedError, and no file is left behind. ``durable=False`` does not wait for the disk.
+        UnsupportedError, and no file is left behind. The file that the policy was read from is never
+        replaced: MismatchError. ``durable=False`` does not wait for the disk.
         """
         from .export import Acting, export_policy
 
-        acting = Acting(self._description, self._acting, self._normalization)
+        acting = Acting(self._description, self._acting, self._normalization, self._weights.path)
         return export_policy(self, acting, file, outputs=outputs, durable=durable)
 
     @cached_property

@@ -25,11 +25,11 @@ COMPILED = re.compile(r"\b_orig_mod\.")
 
 
 class Weights:
-    """The tensors of one state dict under their names."""
+    """The tensors of one state dict under their names; ``path`` is that of the file, where it has one."""
 
     def __init__(self, state_dict: StateDict, *, path: str | None = None) -> None:
         self._state_dict = state_dict
-        self._path = path
+        self.path = path
         self._keys = {COMPILED.sub("", key): key for key in state_dict.raw if isinstance(key, str)}
         self._arrays: dict[str, Array] = {}
 
@@ -62,7 +62,7 @@ class Weights:
     def read(self, name: str) -> Array:
         """A weight as a read-only float32 array; raises FormatError where it is missing or not of floats."""
         if name not in self._arrays:
-            with locate(path=self._path):
+            with locate(path=self.path):
                 self._check(name, self._tensor(name))
                 stored = self._state_dict[self._keys[name]]
             with numpy.errstate(over="ignore"):

@@ -52,7 +52,7 @@ def test_version(capsys: Captured) -> None:
     ("arguments", "message"),
     [
         (["inspct", "a.zip"], "strongbox: expected a command, found 'inspct'. Did you mean 'inspect'?"),
-        (["xyzzy"], "strongbox: expected a command, found 'xyzzy'. Commands are: inspect, check, extract, completion."),
+        (["xyzzy"], f"strongbox: expected a command, found 'xyzzy'. Commands are: {', '.join(COMMANDS)}."),
         ([], "strongbox: the following arguments are required: COMMAND. See: strongbox --help"),
         (["inspect"], "strongbox: the following arguments are required: FILE. See: strongbox inspect --help"),
         (["inspect", "a.zip", "--jason"], "strongbox: unrecognized arguments: --jason. See: strongbox --help"),

@@ -131,6 +131,17 @@ def test_another_kind_of_file_is_refused_by_name(name: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["sac.zip", "link.zip", "./folder/../sac.zip"])
+def test_the_archive_itself_is_never_replaced(name: str, tmp_path: Path) -> None:
+    content = (ARCHIVES / "sac.zip").read_bytes()
+    (tmp_path / "sac.zip").write_bytes(content)
+    (tmp_path / "link.zip").symlink_to("sac.zip")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(MismatchError, match="another file"):
+        open_policy(tmp_path / "sac.zip").export(tmp_path / name)
+    assert (tmp_path / "sac.zip").read_bytes() == content
+
+
 def test_further_outputs_are_for_onnx(tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="outputs"):
         make_policy(actor_critic()).export(tmp_path / "policy.zip", outputs=["logits"])
