@@ -47,7 +47,7 @@ fuzz: $(READY) ## Long fuzzing, MINUTES of it (10 unless told): every input give
 install: $(READY) ## Only make .venv
 
 clean: ## Remove everything that make has made
-	rm -rf .venv .venv-* site demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .cache site demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/.requirements-installed: $(REQUIREMENTS)
 	@$(call fresh_environment,.venv,requirements/dev.txt)
