@@ -9,11 +9,11 @@ random in training alone stands here as it is in evaluation: RReLU has its mean 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..errors import FormatError, UnsupportedError
 from ..values import ClassReference, Opaque, Partial
 from .layers import Activation
+from .records import record
 
 __all__ = ["FORMULAS", "LEARNED", "REBUILD", "read_activation", "read_number"]
 
@@ -58,7 +58,7 @@ REBUILD = (
 LARGEST = 1e30
 
 
-@dataclass(frozen=True)
+@record(frozen=True, eq=False)
 class Signature:
     """A class of torch.nn: the kind of its function, its numbers by name with their defaults, what it ignores."""
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..archive.archive import Archive
 from ..errors import FormatError, UnsupportedError
 from ..values import Box, ClassReference, Dict, Discrete, MultiBinary, MultiDiscrete, Opaque, Space
 from .activations import REBUILD, read_activation, read_number
 from .layers import Activation
+from .records import record
 
 __all__ = ["Description", "read_description"]
 
@@ -58,7 +58,7 @@ ACTIONS: Mapping[str, tuple[type[Space], ...]] = {
 """The action spaces that each family takes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class Description:
     """What is known of a policy before its weights are read.
 

@@ -8,13 +8,13 @@ trains on: of a Box they are not clipped, and of a squashed policy they lie in [
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log, pi
 from typing import TypeAlias
 
 import numpy
 
 from .layers import MASKED, Array
+from .records import record
 
 __all__ = ["Binary", "Categories", "Distribution", "Gaussian"]
 
@@ -23,7 +23,7 @@ LIMIT = numpy.float32(1) - numpy.finfo(numpy.float32).eps
 """How near to one a squashed action may come before its inverse is taken."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Gaussian:
     """Independent normal distributions, each of ``mean`` and ``deviation``; ``squashed`` ones go through tanh.
 
@@ -66,7 +66,7 @@ class Gaussian:
         return entropy
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Categories:
     """One of ``sizes[k]`` for each part k, from ``logits`` of shape (sum of sizes,) or (n, sum of sizes).
 
@@ -127,7 +127,7 @@ class Categories:
         return joined.astype(numpy.int64, copy=False)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Binary:
     """Zeros and ones, each by itself, from ``logits`` of shape (actions,) or (n, actions)."""
 

@@ -22,17 +22,18 @@ Inputs: ``observation``, or ``observation.KEY`` for each key of a dictionary; ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 import numpy
 
 from ..errors import FormatError
 from .layers import Array, Layer, Value
+from .records import record
 
 __all__ = ["Graph", "GraphBuilder", "Input", "Node"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True, eq=False)
 class Input:
     """A named input; ``key`` is the observation's key where the observation is a dictionary.
 
@@ -45,7 +46,7 @@ class Input:
     optional: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Node:
     """A layer with the names of the values that it takes and makes."""
 
@@ -54,7 +55,7 @@ class Node:
     outputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Graph:
     """Inputs, nodes in running order, outputs (name to the value's name), and every value's shape and dtype."""
 

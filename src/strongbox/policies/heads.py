@@ -7,7 +7,6 @@ where it was squashed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy
@@ -17,6 +16,7 @@ from ..values import Box, Discrete, MultiBinary, MultiDiscrete
 from .description import Description
 from .layers import Activation, Argmax, Array, Clip, Constant, Mask, NoiseDeviation, Reshape, Round, Unscale, Value
 from .networks import NetworkBuilder
+from .records import record
 
 __all__ = [
     "Head",
@@ -36,7 +36,7 @@ EPSILON = 1e-6
 Result: TypeAlias = "tuple[dict[str, str], Head]"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Head:
     """How an action is drawn.
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy
 
 from ..errors import FormatError
+from .records import record
 
 __all__ = [
     "LSTM",
@@ -68,7 +69,7 @@ class Value:
         return f"{self.dtype}{list(self.shape)}"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Layer:
     """What all layers have in common; each is equal to itself alone."""
 
@@ -91,7 +92,7 @@ class Cast(SameShape):
     """The same numbers as float32."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Normalize(Layer):
     """``clip((x - mean) / deviation, -limit, limit)`` in float64, then float32: VecNormalize's ``normalize_obs``.
 
@@ -107,14 +108,14 @@ class Normalize(Layer):
         return (Value(inputs[0].shape),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Scale(SameShape):
     """``x / divisor``: 255 for images."""
 
     divisor: float
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class OneHot(Layer):
     """Whole numbers to rows of zeros with a one: number k, below ``sizes[k]``, gives ``sizes[k]`` entries.
 
@@ -135,7 +136,7 @@ class Flatten(Layer):
         return (Value((prod(inputs[0].shape),), inputs[0].dtype),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Reshape(Layer):
     """The same numbers in another shape."""
 
@@ -155,7 +156,7 @@ class Concatenate(Layer):
         return (Value((sum(value.shape[0] for value in inputs),)),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Constant(Layer):
     """The same float32 array for every sample; takes nothing."""
 
@@ -168,7 +169,7 @@ class Constant(Layer):
 # -- networks -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Linear(Layer):
     """``weight @ x + bias``: weight of shape (outputs, inputs), bias of shape (outputs,) or None."""
 
@@ -182,7 +183,7 @@ class Linear(Layer):
         return (Value((outputs,)),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Convolution(Layer):
     """A two-dimensional convolution without padding (torch's, which does not turn the kernel).
 
@@ -204,7 +205,7 @@ class Convolution(Layer):
         return (Value((outputs, *sides)),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Activation(SameShape):
     """A function of each number; ``kind`` is a key of ``FORMULAS`` (activations.py), ``parameters`` its letters."""
 
@@ -212,7 +213,7 @@ class Activation(SameShape):
     parameters: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class ParametricRelu(Layer):
     """``max(x, 0) + slope * min(x, 0)`` with a learned slope of shape (1,) or (features,)."""
 
@@ -223,7 +224,7 @@ class ParametricRelu(Layer):
         return (Value(inputs[0].shape),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class BatchRenorm(Layer):
     """``scale * ((x - mean) / sqrt(variance + epsilon)) + bias``: batch renormalisation in evaluation."""
 
@@ -239,7 +240,7 @@ class BatchRenorm(Layer):
         return (Value(inputs[0].shape),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class LstmWeights:
     """One layer of an LSTM: rows in the order input, forget, cell, output; biases (4 * hidden,) or None.
 
@@ -252,7 +253,7 @@ class LstmWeights:
     hidden_bias: Array | None
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class LSTM(Layer):
     """One step of a torch LSTM of several layers, with the state set to zero where an episode starts.
 
@@ -292,7 +293,7 @@ class LSTM(Layer):
 # -- from features to actions ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class NoiseDeviation(Layer):
     """``sqrt(x**2 @ deviation**2 + epsilon)``: how far state-dependent noise (gSDE) moves each action.
 
@@ -310,7 +311,7 @@ class NoiseDeviation(Layer):
         return (Value((self.actions,)),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class MeanOverQuantiles(Layer):
     """The mean over the first axis of ``reshape(x, (quantiles, actions))``."""
 
@@ -331,7 +332,7 @@ class Mask(Layer):
         return (Value(inputs[0].shape),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Argmax(Layer):
     """The first index of the largest number, in int64 of shape (); with ``sizes``, of each part, (parts,)."""
 
@@ -347,7 +348,7 @@ class Round(SameShape):
     """To the nearest whole number, halves to the even one."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Clip(Layer):
     """``minimum(maximum(x, low), high)``, in the dtype that numpy gives for float32 with the bounds."""
 
@@ -358,7 +359,7 @@ class Clip(Layer):
         return (_bounded(inputs[0], self.low),)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Unscale(Layer):
     """``low + (0.5 * (x + 1)) * (high - low)``: from [-1, 1] to the bounds; dtype as for :class:`Clip`."""
 

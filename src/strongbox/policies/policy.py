@@ -77,7 +77,6 @@ class Policy:
         self._digest = digest
         self._observations = ObservationReader(description.observation_space)
         self._programs = Programs(Prepared())
-        self._generator = numpy.random.default_rng()
         self._noise: Array | None = None
 
     def __repr__(self) -> str:
@@ -211,6 +210,11 @@ class Policy:
         return export_policy(self, acting, file, outputs=outputs, durable=durable)
 
     @cached_property
+    def _generator(self) -> numpy.random.Generator:
+        """The policy's own, made when the first action is drawn: most policies never draw one."""
+        return numpy.random.default_rng()
+
+    @cached_property
     def _value_graph(self) -> Graph:
         return build_value(self._description, self._weights, self._normalization)
 
@@ -229,11 +233,12 @@ class Policy:
     ) -> tuple[Array, State]:
         inputs, count = self._observations.read(observation)
         masks = self._read_masks(action_masks, count)
-        source = generator or self._generator
-        if not deterministic and self._head.kind in PARAMETERS:
-            return self._draw(inputs, count, state, episode_start, masks, source)
-        if not deterministic and self._explores(source):
-            return self._random_actions(count, source), state
+        if not deterministic:
+            source = generator or self._generator
+            if self._head.kind in PARAMETERS:
+                return self._draw(inputs, count, state, episode_start, masks, source)
+            if self._explores(source):
+                return self._random_actions(count, source), state
         if masks is not None:
             inputs["action_masks"] = masks
         elif count is None and not self.spec.recurrent and "observation" in inputs:
