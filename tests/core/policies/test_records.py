@@ -72,7 +72,7 @@ def test_calls_that_do_not_fit(values: tuple[Any, ...], named: dict[str, Any]) -
     with pytest.raises(TypeError):
         Point(*values, **named)
     with pytest.raises(TypeError):
-        Options(1)  # type: ignore[misc]
+        Options(1)  # type: ignore[call-arg]
 
 
 def test_there_is_no_other_kind() -> None:
