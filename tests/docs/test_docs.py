@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT, Block, Command, find_pages, read_blocks, run_
 from tests.docs.workplace import furnish
 
 PAGES = find_pages()
-DATA_LANGUAGES = {"", "json", "text", "bash"}
+DATA_LANGUAGES = {"", "json", "text", "bash", "js"}
 """Blocks that are not run: drawings, data, and commands of other programs."""
 
 

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,12 +23,14 @@ import pytest
 from strongbox.policies import Policy, open_policy
 from strongbox.policies.comparison import draw_inputs
 from tests.core.policies.agents import ARCHIVES
+from tests.docs.pages import ROOT, read_blocks
 from tests.live.policies.agents import agent_of
 
 BROWSER = Path(__file__).resolve().parents[2] / "browser"
 PINS = {name: (BROWSER / name).read_bytes() for name in ("package.json", "package-lock.json")}
 DIGEST = hashlib.sha256(b"".join(PINS.values())).hexdigest()[:8]
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / f"browser-{DIGEST}"
+PAGE = ROOT / "docs" / "how-to" / "deploy.md"
 SECONDS = 300
 
 
@@ -120,6 +123,21 @@ def test_a_sequence(tmp_path: Path) -> None:
         assert_same(found["action"], expected)
         assert_same(found["next_hidden"], state[0])
         assert_same(found["next_cell"], state[1])
+
+
+def test_the_script_of_the_documentation(tmp_path: Path) -> None:
+    """What docs/how-to/deploy.md shows, as it stands there."""
+    (script,) = (block.text for block in read_blocks(PAGE) if block.language == "js")
+    (tmp_path / "act.mjs").write_text(script, encoding="utf-8")
+    (tmp_path / "node_modules").symlink_to(CACHE / "node_modules")
+    policy = policy_of("sac")
+    policy.export(tmp_path / "sac.onnx", durable=False)
+    done = subprocess.run(["node", "act.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = re.fullmatch(r"\[ 1, 1 \] Float32Array\(1\) \[ (\S+) \]\n", done.stdout)
+    assert shown is not None, done.stdout
+    expected, _ = policy.predict(numpy.array([0.9, 0.3, -0.2], numpy.float32))
+    assert float(shown[1]) == pytest.approx(float(expected[0]), rel=1e-5)
 
 
 def assert_same(found: Any, expected: Any) -> None:
