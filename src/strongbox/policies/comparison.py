@@ -80,11 +80,14 @@ def compare_onnx(graph: Graph, content: bytes, space: Space, observation_space: 
 
     Raises MissingExtra without onnxruntime, UnsupportedError where they do not agree.
     """
-    session = _open_session(content)
+    session, errors = _open_session(content)
     outputs = [output.name for output in session.get_outputs()]
 
     def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
+        try:
+            return dict(zip(outputs, session.run(outputs, dict(inputs)), strict=True))
+        except errors as error:
+            raise _not_run(error) from error
 
     return _expect_same(_Sides(graph, space, observation_space, run))
 
@@ -309,12 +312,22 @@ def _draw_masks(graph: Graph, rows: int, generator: numpy.random.Generator) -> A
     return numpy.concatenate(parts, axis=1)
 
 
-def _open_session(content: bytes) -> Any:
+def _open_session(content: bytes) -> tuple[Any, tuple[type[Exception], ...]]:
+    """A session of onnxruntime on one thread, and what it raises where it cannot run a model."""
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtra("onnxruntime", "onnx", "comparing an ONNX file with the policy") from None
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    errors = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.NotImplemented, state.RuntimeException)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]), errors
+    except errors as error:
+        raise _not_run(error) from error
+
+
+def _not_run(error: Exception) -> UnsupportedError:
+    return UnsupportedError(f"expected onnxruntime to run the graph, found: {str(error)[:300]}.")

@@ -85,7 +85,10 @@ def build_model(graph: Graph, *, name: str) -> Any:
         producer_name="strongbox",
         producer_version=_version.__version__,
     )
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise UnsupportedError(f"expected a graph that ONNX allows, found: {str(error)[:300]}.") from error
     return model
 
 
@@ -125,6 +128,7 @@ def _import_onnx() -> Any:
         import onnx
         import onnx.checker
         import onnx.helper
+        import onnx.shape_inference
     except ImportError:
         raise MissingExtra("onnx", "onnx", "writing an ONNX file") from None
     return onnx
@@ -163,7 +167,10 @@ def _value(onnx: Any, name: str, value: Value) -> Any:
 
 
 def _dtype(onnx: Any, name: str) -> int:
-    return int(onnx.helper.np_dtype_to_tensor_dtype(numpy.dtype(name)))
+    try:
+        return int(onnx.helper.np_dtype_to_tensor_dtype(numpy.dtype(name)))
+    except (KeyError, ValueError, TypeError):
+        raise UnsupportedError(f"expected numbers of a dtype that ONNX has, found {name}.") from None
 
 
 def _json(value: Any) -> str:

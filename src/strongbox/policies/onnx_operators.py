@@ -76,6 +76,7 @@ class Operators:
         self.constants: dict[str, Array] = {}
         self._node: Node | None = None
         self._count = 0
+        self._taken = {*graph.values, *graph.outputs}
 
     def lay(self, node: Node) -> None:
         """Append the operators of a node."""
@@ -113,11 +114,12 @@ class Operators:
 
     def _new(self, kind: str) -> str:
         self._count += 1
-        return f"{self._owner}/{kind}_{self._count}"
+        return self._free(f"{self._owner}/{kind}_{self._count}")
 
     def _free(self, name: str) -> str:
-        while name in self.constants or name in self.graph.values:
+        while name in self._taken:
             name += "_"
+        self._taken.add(name)
         return name
 
 

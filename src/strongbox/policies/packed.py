@@ -82,7 +82,7 @@ def pack_npz(description: Description, weights: Mapping[str, Array], normalizati
 
 
 def read_npz(archive: Archive) -> StateDict | None:
-    """The weights of an ``.npz`` by name, each read when asked for; None of an archive that has none such."""
+    """The weights of an ``.npz`` by name, their checksums verified; None of an archive that has none such."""
     names = [name for name in archive.members if name.endswith(SUFFIX)]
     tree = {name[: -len(SUFFIX)]: _tensor(archive, name) for name in names}
     return StateDict(tree, member="policy") if tree else None
