@@ -19,7 +19,7 @@ from .restore import TORCH_DTYPES
 
 __all__ = ["Filler"]
 
-RELEASE_BYTES = 16 << 20
+RELEASE_BYTES = 4 << 20
 """How much is read before the file's pages are given back."""
 
 _LISTED = 5
@@ -65,16 +65,15 @@ class Filler:
 
     def _copy(self, tensor: Tensor, target: numpy.ndarray[Any, Any]) -> None:
         """Copy a tensor piece by piece, so that a large one does not stand in memory twice either."""
-        stored = tensor.stored()
-        if tensor.nbytes <= RELEASE_BYTES or not stored.flags.c_contiguous:
-            target[...] = stored
+        content = tensor.content() if tensor.nbytes > RELEASE_BYTES else None
+        if content is None:
+            target[...] = tensor.stored()
             self._count(tensor.nbytes)
             return
         self._release()  # its checksum has just been verified, over all of it
-        source, target = stored.reshape(-1), target.reshape(-1)
-        step = RELEASE_BYTES // stored.itemsize
-        for start in range(0, source.size, step):
-            target[start : start + step] = source[start : start + step]
+        live = target.data.cast("B")
+        for start in range(0, len(content), RELEASE_BYTES):
+            live[start : start + RELEASE_BYTES] = content[start : start + RELEASE_BYTES]
             self._release()
 
     def torch_value(self, value: Any) -> Any:

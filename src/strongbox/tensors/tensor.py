@@ -14,7 +14,7 @@ import numpy
 
 from ..errors import FormatError, MismatchError
 from .dtypes import DTYPES, Array, Dtype, widen_bfloat16
-from .geometry import Geometry
+from .geometry import Geometry, contiguous_strides
 
 __all__ = ["Storage", "Tensor", "TorchName"]
 
@@ -132,6 +132,16 @@ class Tensor:
                 f"expected booleans of 0 and 1 in storage {self.storage.key!r}, found {array.view('u1').max()}."
             )
         return array if array.flags.aligned else _read_only(array.copy(order="C"))
+
+    def content(self) -> memoryview | None:
+        """The bytes of a tensor whose elements lie in order without gaps, or None for any other.
+
+        A view on the file, wherever in it the elements begin: never a copy. Raises as :meth:`numpy`.
+        """
+        if self.geometry.strides != contiguous_strides(self.geometry.shape) or self.dtype == "bool":
+            return None
+        start = self.geometry.offset * self._type.itemsize
+        return memoryview(self.storage.read()).cast("B")[start : start + self.nbytes]
 
     def numpy(self) -> Array:
         """The elements as a read-only numpy array of the tensor's shape.

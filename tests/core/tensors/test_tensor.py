@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strongbox.errors import FormatError, MismatchError
-from strongbox.tensors import Geometry, Storage, Tensor, read_pth
+from strongbox.tensors import Geometry, Storage, Tensor, plan_pth, read_pth
 from tests.core.tensors.pth_files import row_file, storage, tensor, zip_file
 
 
@@ -175,3 +175,14 @@ def test_views_agree_with_numpys_own_strides(data: Any, shape: list[int], offset
     expected = numpy.lib.stride_tricks.as_strided(memory[offset:], shape, [4 * stride for stride in strides])
     made = read_pth(content)
     assert made.numpy().tolist() == made.copy().tolist() == expected.tolist()
+
+
+def test_content_is_the_elements_in_order_or_nothing() -> None:
+    array = numpy.arange(12, dtype="float32").reshape(3, 4)
+    flags = numpy.array([True, False])
+    tree = read_pth(plan_pth({"whole": array, "none": array[:0], "flags": flags}).to_bytes())
+    content = tree["whole"].content()
+    assert bytes(content) == array.tobytes()
+    assert content.readonly
+    assert bytes(tree["none"].content()) == b""
+    assert tree["flags"].content() is None
