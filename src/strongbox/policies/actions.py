@@ -119,7 +119,8 @@ def read_memory(graph: Graph, state: object, episode_start: object, count: int) 
         if given.dtype.kind not in "biuf" or given.size != count:
             raise MismatchError(f"expected episode_start of shape ({count},), found {given.dtype} of {given.shape}.")
         starts[:] = given.reshape(-1)
-    return Memory(hidden, cell, starts.reshape(hidden.shape[1], -1))
+    sequences = hidden.shape[1]
+    return Memory(hidden, cell, starts.reshape(sequences, count // sequences if sequences else 1))
 
 
 def _state_value(graph: Graph) -> Value:

@@ -27,6 +27,7 @@ __all__ = [
     "make_agent",
     "make_policy",
     "mlp",
+    "nature",
 ]
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -70,6 +71,16 @@ def actor_critic(inputs: int = 4, outputs: int = 3, hidden: int = 6) -> dict[str
         **linear("action_net", hidden, outputs),
         **linear("value_net", hidden, 1),
     }
+
+
+def nature(flat: int = 256) -> dict[str, Any]:
+    """The weights of an actor-critic with NatureCNN for images of three channels, ``flat`` numbers after it."""
+    shapes = ((32, 3, 8, 8), (64, 32, 4, 4), (64, 64, 3, 3))
+    weights = actor_critic()
+    for number, shape in enumerate(shapes):
+        weights[f"features_extractor.cnn.{2 * number}.weight"] = numpy.zeros(shape, numpy.float32)
+        weights[f"features_extractor.cnn.{2 * number}.bias"] = numpy.zeros(shape[0], numpy.float32)
+    return weights | linear("features_extractor.linear.0", flat, 4)
 
 
 def make_agent(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +14,7 @@ from strongbox.errors import MismatchError, UnsupportedError
 from strongbox.policies import Categories, Gaussian, Policy, open_policy
 from strongbox.policies.layers import Linear
 from strongbox.values import Box, ClassReference, Discrete, MultiDiscrete
-from tests.core.policies.agents import ARCHIVES, BOX, VECTOR, actor_critic, linear, make_policy, mlp
+from tests.core.policies.agents import ARCHIVES, BOX, VECTOR, actor_critic, box, linear, make_policy, mlp, nature
 
 GENERATOR = numpy.random.default_rng(0)
 
@@ -26,6 +27,7 @@ def small(name: str) -> Policy:
     return open_policy(ARCHIVES / f"{name}.zip")
 
 
+CNN = ClassReference("stable_baselines3.common.policies", "ActorCriticCnnPolicy")
 DISCRETE = make_policy(actor_critic())
 CONTINUOUS = make_policy({**actor_critic(outputs=2), "log_std": zeros(2)}, action=BOX)
 RECURRENT, MASKED, Q_NETWORK = small("recurrent-ppo"), small("maskable-ppo"), small("dqn")
@@ -276,6 +278,36 @@ def test_features_of_noise_from_a_network_of_their_own(rows: int) -> None:
 def test_weights_that_torch_compiled() -> None:
     weights = {f"_orig_mod.{name}": array for name, array in actor_critic().items()}
     numpy.testing.assert_array_equal(make_policy(weights).predict(BATCH)[0], DISCRETE.predict(BATCH)[0])
+
+
+def test_no_observations_give_no_actions() -> None:
+    for policy in (DISCRETE, CONTINUOUS, Q_NETWORK):
+        assert policy.predict(zeros(0, 4))[0].shape == (0, *policy.predict(BATCH)[0].shape[1:])
+    action, state = RECURRENT.predict(zeros(0, 4))
+    assert state is not None
+    assert (action.shape, state[0].shape) == ((0,), (1, 0, 4))
+
+
+def peak_of(policy: Policy, observation: Any) -> int:
+    """The most bytes that are held at once during one action, above what is held before."""
+    for _ in range(3):
+        policy.predict(observation)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    policy.predict(observation)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak - before
+
+
+def test_acting_allocates_its_outputs_and_next_to_nothing_else() -> None:
+    """What lies between the layers of a batch here takes a megabyte; numpy's own buffer for sums takes 33 kB."""
+    wide = make_policy({**actor_critic(hidden=4000, outputs=2), "log_std": zeros(2)}, action=BOX)
+    assert peak_of(wide, BATCH[0]) < 2_000
+    assert peak_of(wide, numpy.tile(BATCH, (20, 1))) < 50_000
+    pictures = make_policy(nature(), policy=CNN, observation=box(3, 44, 44, low=0, high=255, dtype="uint8"))
+    assert peak_of(pictures, numpy.zeros((3, 44, 44), numpy.uint8)) < 2_000
+    assert peak_of(pictures, numpy.zeros((20, 3, 44, 44), numpy.uint8)) < 50_000
 
 
 AGENTS = ("ppo", "sac", "recurrent-ppo", "ppo-dict", "qrdqn")

@@ -39,6 +39,7 @@ from tests.core.policies.agents import (
     make_agent,
     make_policy,
     mlp,
+    nature,
 )
 
 SAC = ClassReference("stable_baselines3.sac.policies", "SACPolicy")
@@ -155,17 +156,10 @@ BROKEN: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
 )
 
 
-def nature() -> dict[str, Any]:
-    shapes = ((32, 3, 8, 8), (64, 32, 4, 4), (64, 64, 3, 3))
-    weights = {f"features_extractor.cnn.{2 * number}.weight": zeros(*shape) for number, shape in enumerate(shapes)}
-    weights |= {f"features_extractor.cnn.{2 * number}.bias": zeros(shape[0]) for number, shape in enumerate(shapes)}
-    return {**weights, **linear("features_extractor.linear.0", 64, 4), **actor_critic()}
-
-
 @pytest.mark.parametrize(("message", "weights", "parts"), BROKEN, ids=[case[0] for case in BROKEN])
 def test_weights_and_settings_that_do_not_fit(message: str, weights: dict[str, Any], parts: dict[str, Any]) -> None:
     with pytest.raises(FormatError) as error:
-        make_policy(weights or nature(), **parts)
+        make_policy(weights or nature(64), **parts)
     assert message in str(error.value)
 
 
