@@ -6,6 +6,7 @@ from functools import partial
 from hashlib import sha256
 
 from ..archive import Archive, ArchiveFile, open_archive, open_normalization
+from ..container import Directory
 from ..errors import FormatError, MismatchError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import Normalization
@@ -38,7 +39,7 @@ def open_policy(
         statistics = _read_normalization(archive, normalize, limits)
         if POLICY in archive.parameters:
             weights = Weights(archive.parameters[POLICY], path=archive.path)
-            digest = partial(_digest, memoryview(archive.members.span(f"{POLICY}.pth")))
+            digest = partial(_digest, archive.members, f"{POLICY}.pth")
             return Policy(read_description(archive), weights, statistics, digest=digest)
         packed = read_npz(archive)
         if packed is None:
@@ -46,8 +47,9 @@ def open_policy(
         return Policy(read_description(archive), Weights(packed, path=archive.path), statistics)
 
 
-def _digest(content: memoryview) -> str:
-    return sha256(content).hexdigest()
+def _digest(members: Directory, name: str) -> str:
+    """Worked out when asked for: it reads all of the member, which may be inflated for it."""
+    return sha256(members.read(name)).hexdigest()
 
 
 def _read_normalization(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -119,6 +120,20 @@ def test_numpy_itself_reads_an_npz(tmp_path: Path) -> None:
         for name in weights:
             numpy.testing.assert_array_equal(content[name], policy._acting[name])
         assert set(json.loads(content["data"])) >= {"observation_space", "action_space"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_digest_is_of_the_weights_it_came_from(method: int, tmp_path: Path) -> None:
+    """After the archive was closed, too."""
+    with zipfile.ZipFile(ARCHIVES / "sac.zip") as old, zipfile.ZipFile(tmp_path / "sac.zip", "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        expected = hashlib.sha256(old.read("policy.pth")).hexdigest()
+    with open_archive(tmp_path / "sac.zip") as archive:
+        policy = open_policy(archive)
+    assert policy.source_sha256 == expected
+    policy.export(tmp_path / "policy.npz")
+    assert open_policy(tmp_path / "policy.npz").source_sha256 is None
 
 
 # -- what is refused --------------------------------------------------------------------------------
