@@ -14,7 +14,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -98,7 +98,7 @@ def _entries(attributes: Mapping[str, Any], left_out: dict[str, str]) -> Iterato
     for name, attribute in attributes.items():
         try:
             if name in SCHEDULE_NAMES and callable(attribute):
-                yield name, _schedule_entry(attribute)
+                yield name, _schedule_entry(name, attribute, left_out)
             else:
                 yield name, _entry(name, attribute, left_out)
         except StrongboxError as error:
@@ -225,13 +225,30 @@ def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
 # -- schedules ----------------------------------------------------------------------------------
 
 
-def _schedule_entry(attribute: Any) -> Typed:
-    """A schedule of SB3's own classes, or of a table where it is any other function."""
+def _schedule_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
+    """A schedule of SB3's own classes, or of a table where it is any other function that has one."""
     schedule = known_schedule(attribute)
     if schedule is None:
-        schedule = _understood(attribute)
+        try:
+            schedule = _understood(attribute)
+        except UnsupportedError as error:
+            return _function_entry(name, attribute, error.problem, left_out)
         attribute = live_schedule(schedule)
     return _typed(attribute, _schedule_pickle(schedule), schedule)
+
+
+def _function_entry(name: str, attribute: Any, problem: str, left_out: dict[str, str]) -> Entry:
+    """A function without a table, as it is: SB3's reader runs it on the same Python, here it is opaque."""
+    try:
+        entry = _entry(name, attribute, left_out)
+    except StrongboxError as error:
+        raise UnsupportedError(f"{problem}; {error.problem}") from error
+    parts = entry.opaque if isinstance(entry, Typed) else []
+    if not isinstance(entry, Typed) or not parts:
+        return entry
+    reason = without_machine(f"{problem}; {parts[0][1].reason}")
+    needs_code = any(part.needs_code for _, part in parts)
+    return replace(entry, value=Opaque(type=parts[0][1].type, reason=reason, needs_code=needs_code))
 
 
 @functools.lru_cache(maxsize=64)

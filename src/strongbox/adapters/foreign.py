@@ -210,12 +210,19 @@ def shorten_paths(decoded: Decoded) -> list[str]:
 
 
 def _shorten_call(call: Call, shortened: list[str]) -> None:
-    debris = call.path.rpartition(".")[2] in ("CodeType", "code")
+    debris = _makes_code(call)
     call.arguments = tuple(_shorten(item, shortened, debris=debris) for item in call.arguments)
     call.appended = [_shorten(item, shortened) for item in call.appended]
     call.items = [(key, _shorten(item, shortened)) for key, item in call.items]
     if call.has_state:
         call.state = _shorten(call.state, shortened)
+
+
+def _makes_code(call: Call) -> bool:
+    """Whether a call makes a code object, by name or as cloudpickle does it: ``_builtin_type("CodeType")(...)``."""
+    function = call.function
+    name = function.arguments[-1:] if isinstance(function, Call) else (call.path.rpartition(".")[2],)
+    return name in (("CodeType",), ("code",))
 
 
 def _shorten(item: Node, shortened: list[str], *, debris: bool = False) -> Node:

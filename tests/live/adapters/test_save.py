@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import sqlite3
 import threading
 import zipfile
@@ -199,19 +200,48 @@ def test_a_known_function_becomes_a_schedule_of_sb3(tmp_path: Path) -> None:
     assert load(archive, device="cpu").lr_schedule(0.5) == 0.125
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda progress: "fast",
-        lambda progress: None,
-        lambda progress: 1 / 0,
-        lambda progress: float("nan"),
-        lambda progress, counter=[0]: counter.append(0) or len(counter),
-    ],
+WITHOUT_A_TABLE = (
+    lambda progress: "fast",
+    lambda progress: None,
+    lambda progress: 1 / progress,
+    lambda progress: float("nan"),
+    lambda progress, counter=[0]: counter.append(0) or len(counter),
+    lambda progress: random.random(),
 )
-def test_what_is_no_function_of_the_progress_is_left_out(function: Any, tmp_path: Path) -> None:
-    report, archive = saved(agent_with(tmp_path, learning_rate=function), tmp_path)
+
+
+@pytest.mark.parametrize("function", WITHOUT_A_TABLE)
+@pytest.mark.parametrize("name", ["learning_rate", "clip_range"])
+def test_what_has_no_table_is_kept_for_the_same_python(name: str, function: Any, tmp_path: Path) -> None:
+    report, archive = saved(agent_with(tmp_path, **{name: function}), tmp_path)
+    assert not report.left_out
+    assert list(report.opaque) == [name]
+    assert "function" in report.opaque[name].reason
+    assert isinstance(archive.data[name], Opaque)
+    kept = cloudpickle.loads(archive.data.pickle(name))
+    assert kept.__code__.co_code == function.__code__.co_code
+
+
+def test_sb3_runs_a_function_that_has_no_table(tmp_path: Path) -> None:
+    def inverse(progress_remaining: float) -> float:
+        return 0.1 / progress_remaining
+
+    model = PPO("MlpPolicy", TinyEnv(), clip_range=inverse, n_steps=8, batch_size=4, device="cpu")
+    report, _ = saved(model, tmp_path)
+    assert "clip_range" in report.opaque
+    assert "ZeroDivisionError" in report.opaque["clip_range"].reason
+    loaded = PPO.load(tmp_path / "saved.zip", env=TinyEnv(), device="cpu")
+    assert loaded.clip_range(0.5) == 0.2  # type: ignore[operator]
+    with pytest.raises(UnsupportedError, match="clip_range"):
+        save(model, tmp_path / "saved.zip", pickles=False)
+
+
+def test_a_function_that_cannot_be_pickled_either_is_left_out(tmp_path: Path) -> None:
+    with open(__file__) as file:
+        report, archive = saved(agent_with(tmp_path, learning_rate=lambda progress: file), tmp_path)
     assert list(report.left_out) == ["learning_rate"]
+    assert "TypeError" in report.left_out["learning_rate"]
+    assert "open file" in report.left_out["learning_rate"]
     assert "learning_rate" not in archive.data
 
 
