@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import gymnasium
@@ -114,6 +115,11 @@ def _restore_named_tuple(restore: Restorer, value: values.NamedTuple) -> Any:
 def _restore_partial(restore: Restorer, value: values.Partial) -> Any:
     keywords = {name: restore(item) for name, item in value.keywords.items()}
     return functools.partial(restore(value.function), *(restore(item) for item in value.arguments), **keywords)
+
+
+def _restore_path(restore: Restorer, value: PurePath) -> PurePath:
+    """A path that can be opened where it is one of this system; another system's stays a name."""
+    return Path(value) if isinstance(Path(), type(value)) else value
 
 
 # -- arrays, tensors and random states ----------------------------------------------------------
@@ -288,6 +294,8 @@ _BUILDERS: dict[type, Callable[[Restorer, Any], Any]] = {
     dict: _restore_mapping,
     OrderedDict: _restore_mapping,
     deque: _restore_deque,
+    PurePosixPath: _restore_path,
+    PureWindowsPath: _restore_path,
     values.ClassReference: _restore_class,
     values.FunctionReference: _restore_function,
     values.EnumMember: _restore_enum,

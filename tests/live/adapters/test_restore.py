@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import gymnasium
@@ -198,3 +199,14 @@ PLAIN = st.recursive(
 @given(PLAIN)
 def test_anything_plain(item: Any) -> None:
     assert not list(differences(item, Restorer()(value_of(item))))
+
+
+# -- paths ------------------------------------------------------------------------------------------
+
+
+def test_a_path_of_this_system_can_be_opened_and_anothers_stays_a_name() -> None:
+    own, other = (PurePosixPath, PureWindowsPath)[:: 1 if isinstance(Path(), PurePosixPath) else -1]
+    assert Restorer()([own("logs/best"), other("logs/best")]) == [Path("logs/best"), other("logs/best")]
+    assert type(Restorer()(own("logs"))) is type(Path())
+    assert type(Restorer()(other("logs"))) is other
+    assert Restorer()(value_of({"folder": Path("logs")})) == {"folder": Path("logs")}
