@@ -38,7 +38,7 @@ class Limits:
     depth: int = 64
     """Nesting of values, of JSON, and of pickles inside pickles."""
     nodes: int = 1_000_000
-    """Values after shared parts are expanded, in all of an archive."""
+    """Values after shared parts are expanded, in all of an archive; a text or bytes is one more for every 64."""
 
 
 DEFAULT_LIMITS = Limits()

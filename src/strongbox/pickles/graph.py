@@ -2,6 +2,10 @@
 
 Nothing here recurses, and nothing takes longer than the number of references in the graph, however
 often a shared part occurs once it is expanded.
+
+A text or row of bytes counts as one node, and as one more for every 64 of its characters or bytes,
+each time that something refers to it: one blob of a few bytes deflated, used from very many places,
+is what whoever builds, shows or writes the values makes anew for each of them.
 """
 
 from __future__ import annotations
@@ -17,7 +21,11 @@ __all__ = ["children", "measure", "walk"]
 
 QUICK = 10_000
 
-LEAVES: frozenset[type] = frozenset({type(None), bool, int, float, str, bytes, bytearray, Global, Encoded})
+UNIT = 64
+"""Characters or bytes that weigh as much as one node."""
+
+SIZED: frozenset[type] = frozenset({str, bytes, bytearray})
+LEAVES: frozenset[type] = SIZED | {type(None), bool, int, float, Global, Encoded}
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -52,14 +60,16 @@ def children(node: Node) -> Collection[Node]:
 def measure(roots: Iterable[Node], limits: Limits, *, quick: int = QUICK) -> tuple[int, bool]:
     """How many nodes the graph has once shared parts are expanded, and whether it has cycles.
 
-    With cycles, what is done to each call after making it is counted once. Graphs of up to ``quick``
-    nodes are counted in the fastest way. Raises LimitError where the graph is deeper than
-    ``limits.depth`` or larger than ``limits.nodes``, and FormatError where it has a cycle that does
-    not go through what is done to a call after making it.
+    Texts and bytes weigh by their size, as the head of this file tells. With cycles, what is done to
+    each call after making it is counted once. Graphs of up to ``quick`` nodes are counted in the
+    fastest way. Raises LimitError where the graph is deeper than ``limits.depth`` or larger than
+    ``limits.nodes``, and FormatError where it has a cycle that does not go through what is done to a
+    call after making it.
     """
     roots = list(roots)
     total = _expand(roots, min(quick, limits.nodes), limits.depth)
     if total is not None:
+        _check_nodes(total, limits)
         return total, False
     survey = _Survey(limits, children)
     total = sum(survey.visit(root) for root in roots)
@@ -72,23 +82,27 @@ def measure(roots: Iterable[Node], limits: Limits, *, quick: int = QUICK) -> tup
 def _expand(roots: list[Node], nodes: int, depth: int) -> int | None:
     """Count level by level, shared parts as often as they occur; None where it does not come to an end.
 
-    This is the fast way for nearly every graph. One that is too deep, too large or has cycles is left
-    to the survey, which tells these apart.
+    This is the fast way for nearly every graph. One that is too deep, of more than ``nodes`` nodes or
+    with cycles is left to the survey, which tells these apart.
     """
-    total = len(roots)
-    level = [root for root in roots if type(root) not in LEAVES]
-    for _ in range(depth):
-        if not level:
-            return total
-        following: list[Node] = []
-        for node in level:
-            parts = children(node)
-            total += len(parts)
-            if total > nodes:
+    parts, count, weight = roots, len(roots), 0
+    for _ in range(depth + 1):
+        weight += _weigh(parts)
+        branches = [part for part in parts if type(part) not in LEAVES]
+        if not branches:
+            return count + weight
+        parts = []
+        for branch in branches:
+            parts += children(branch)
+            if count + len(parts) > nodes:
                 return None
-            following += [part for part in parts if type(part) not in LEAVES]
-        level = following
-    return None if level else total
+        count += len(parts)
+    return None
+
+
+def _weigh(parts: Collection[Node]) -> int:
+    """What the texts and bytes among these parts weigh, besides one for each part."""
+    return sum([len(part) // UNIT for part in parts if type(part) in SIZED])
 
 
 def _count_with_cycles(roots: list[Node], limits: Limits) -> int:
@@ -131,7 +145,9 @@ class _Survey:
 
     def visit(self, root: Node) -> int:
         """The size of one root, with all that can be reached from it."""
-        top = _Frame(0, [root] if type(root) not in LEAVES else [], 0)
+        if type(root) in LEAVES:
+            return 1 + _weigh([root])
+        top = _Frame(0, [root], 0)
         path, opened, finished = [top], {0}, self.finished
         while path:
             frame = path[-1]
@@ -153,7 +169,7 @@ class _Survey:
                 path.append(self._enter(key, branch))
                 opened.add(key)
                 self._check_depth(len(path) - 1)
-        return top.nodes or 1
+        return top.nodes
 
     def _enter(self, key: int, node: Node) -> _Frame:
         parts = self.parts(node)
@@ -161,7 +177,7 @@ class _Survey:
         # Each reference is at least one node of the expanded graph.
         _check_nodes(self.references, self.limits)
         branches = [part for part in parts if type(part) not in LEAVES]
-        return _Frame(key, branches, 1 + len(parts) - len(branches))
+        return _Frame(key, branches, 1 + len(parts) - len(branches) + _weigh(parts))
 
     def _finish(self, frame: _Frame, depth: int) -> None:
         self._check_depth(depth + frame.height - 1)

@@ -109,6 +109,52 @@ def test_size(root: Node, nodes: int) -> None:
     assert measure([root, root], LIMITS) == (2 * nodes, False)
 
 
+LARGE = 640 * "x"
+"""A text that weighs as much as eleven nodes."""
+
+
+@pytest.mark.parametrize(
+    ("root", "nodes"),
+    [
+        ("x" * 63, 1),
+        ("x" * 64, 2),
+        (LARGE, 11),
+        (b"b" * 640, 11),
+        (bytearray(6400), 101),
+        ([LARGE] * 3, 34),
+        ({LARGE: LARGE}, 23),
+        (call(LARGE, state=LARGE), 24),
+        (PersistentId((LARGE,)), 13),
+        ([shared_text := [LARGE], shared_text], 25),
+    ],
+)
+@pytest.mark.parametrize("quick", [0, 10_000])
+def test_texts_and_bytes_weigh_by_their_size_for_each_reference(root: Node, nodes: int, quick: int) -> None:
+    assert measure([root], LIMITS, quick=quick) == (nodes, False)
+    assert measure([root, root], Limits(nodes=2 * nodes), quick=quick) == (2 * nodes, False)
+    with pytest.raises(LimitError, match="once shared parts are expanded"):
+        measure([root, root], Limits(nodes=2 * nodes - 1), quick=quick)
+
+
+def test_texts_in_cycles_weigh_too() -> None:
+    made = call(LARGE)
+    made.state, made.has_state = [made, LARGE], True
+    assert measure([made], Limits(nodes=38)) == (38, True)
+    with pytest.raises(LimitError, match="once shared parts are expanded"):
+        measure([made], Limits(nodes=37))
+
+
+def test_a_blob_used_often_is_neither_read_nor_written() -> None:
+    """4,000 references of two bytes to one blob of 64 KB are 256 MB to whoever copies it for each."""
+    blob = bytes(1 << 16)
+    content = pickle.dumps([blob] * 4000, protocol=4)
+    with pytest.raises(LimitError, match="at most 1000000 values"):
+        decode(content)
+    with pytest.raises(LimitError, match="at most 1000000 values"):
+        encode([blob] * 4000)
+    assert encode(decode(pickle.dumps([blob] * 900, protocol=4)))
+
+
 def ring(size: int) -> Call:
     """Calls of which each has the next in its state, and the last the first."""
     calls = [call() for _ in range(size)]
