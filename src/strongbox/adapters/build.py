@@ -8,6 +8,7 @@ agent that only acts.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from stable_baselines3.common.utils import check_for_correct_spaces, get_device
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..errors import MismatchError, StrongboxError
+from ..tensors import Tensor
 from ..values import Normalization
 from .deferred import defer_buffer
 from .draft import Draft
@@ -41,18 +43,23 @@ def build_model(
     device: torch.device | str,
     skipped: frozenset[str],
     release: Callable[[], None],
+    bounded: bool = False,
 ) -> BaseAlgorithm:
     """A model with the attributes and tensors of a draft.
 
     Where a network has parameters that the archive does not bring, it is built again and initialised
-    in the ordinary way. Raises MismatchError where names or shapes differ.
+    in the ordinary way. Raises MismatchError where names or shapes differ. ``bounded`` says that no code of
+    the caller's takes part, so that networks much larger than the archive's tensors can only be wrong.
     """
+    most = _most_elements(draft) if bounded and "policy" not in skipped else None
+    filler = Filler(release)
     with _spaces_kept(attributes), keep_random_states(get_device(device)):
-        with skip_initialisation() as uninitialised:
+        with skip_initialisation(most) as uninitialised:
             model = _make(algorithm, attributes, env=env, device=device)
+        _check_tensors(model, draft, skipped, filler)
         if not _brings(draft, model, uninitialised):
             model = _make(algorithm, attributes, env=env, device=device)
-        _fill(model, draft, skipped, Filler(release))
+        _fill(model, draft, filler)
         if model.use_sde:
             with _blaming_the_file(algorithm):
                 # The exploration matrix is drawn anew, on the right device.
@@ -142,22 +149,44 @@ def _brings(draft: Draft, model: BaseAlgorithm, uninitialised: Skipped) -> bool:
     return uninitialised.all_in(tensor for key, tensor in live.items() if key in brought)
 
 
-def _fill(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], filler: Filler) -> None:
+SPARE_ELEMENTS = 1 << 20
+"""Parameters that a network may have beyond twice those of its state dict, which holds each at least once."""
+
+
+def _most_elements(draft: Draft) -> int:
+    """How many elements the parameters of networks may have that a draft's tensors fit."""
+    tensors = (tensor for tensor in draft.policy.values() if isinstance(tensor, Tensor | numpy.ndarray))
+    return 2 * sum(math.prod(tensor.shape) for tensor in tensors) + SPARE_ELEMENTS
+
+
+def _check_tensors(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], filler: Filler) -> None:
+    """Compare what a model expects with what a draft brings, before any work is spent on either."""
     expected = [name for name in model._get_torch_save_params()[0] if name not in skipped]
     if set(expected) != set(draft.parameters):
         raise MismatchError(
             f"expected state dicts named {', '.join(expected)}, found {', '.join(draft.parameters) or 'none'}.",
             hint="Leave out with skip=[...] what the archive lacks or has too much.",
         )
-    for name in expected:
-        target = functools.reduce(getattr, name.split("."), model)
+    for name, tree in draft.parameters.items():
+        target = _target(model, name)
+        if isinstance(target, torch.nn.Module):
+            filler.check_module(target, tree, name)
+
+
+def _fill(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
+    for name, tree in draft.parameters.items():
+        target = _target(model, name)
         if isinstance(target, torch.optim.Optimizer):
-            filler.fill_optimizer(target, draft.parameters[name], name)
+            filler.fill_optimizer(target, tree, name)
         else:
-            module = getattr(target, "_orig_mod", target)
-            assert isinstance(module, torch.nn.Module)
-            filler.fill_module(module, draft.parameters[name], name)
+            filler.fill_module(target, tree, name)
     _fill_variables(model, draft, filler)
+
+
+def _target(model: BaseAlgorithm, name: str) -> Any:
+    """The network or optimizer of a name; of a compiled network, the one inside."""
+    target = functools.reduce(getattr, name.split("."), model)
+    return getattr(target, "_orig_mod", target)
 
 
 def _fill_variables(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:

@@ -5,6 +5,9 @@ matrices that the next step throws away. Inside :func:`skip_initialisation` the 
 ``torch.nn.init`` leave parameters as they are and write down which; the caller then checks that the
 archive brings each of them (:meth:`Skipped.all_in`), and builds again in the ordinary way if not.
 
+An archive that asks for layers far wider than the ones it brings is given up at the first of them
+(``most``), before anything touches the memory that torch has set aside for it.
+
 The functions are replaced for the whole process, but do nothing different outside of the thread that
 asked for it, and never for a tensor that is not a parameter.
 """
@@ -20,6 +23,8 @@ from typing import Any
 
 import numpy
 import torch
+
+from ..errors import MismatchError
 
 __all__ = ["Skipped", "keep_random_states", "skip_initialisation"]
 
@@ -43,10 +48,26 @@ INITIALISERS = (
 
 
 class Skipped:
-    """The parameters that were left uninitialised."""
+    """The parameters that were left uninitialised; of more than ``most`` elements in all, none is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.parameters: list[torch.Tensor] = []
+        self._known: set[int] = set()
+        self._elements = 0
+        self._most = most
+
+    def add(self, parameter: torch.Tensor) -> None:
+        """Write a parameter down; raises MismatchError where they have become too many."""
+        self.parameters.append(parameter)
+        if id(parameter) not in self._known:
+            self._known.add(id(parameter))
+            self._elements += parameter.numel()
+        if self._most is not None and self._elements > self._most:
+            raise MismatchError(
+                "expected settings of networks that fit the parameters in policy, "
+                f"found ones that ask for more than {self._most:,} numbers.",
+                hint="Give the settings yourself: custom_objects={'policy_kwargs': ...}.",
+            )
 
     def all_in(self, covered: Iterable[torch.Tensor]) -> bool:
         """Whether each of them is one of the tensors given, which the archive brings."""
@@ -61,9 +82,12 @@ _users = 0
 
 
 @contextmanager
-def skip_initialisation() -> Iterator[Skipped]:
-    """Leave the parameters of networks that this thread builds uninitialised, and write down which."""
-    skipped = Skipped()
+def skip_initialisation(most: int | None = None) -> Iterator[Skipped]:
+    """Leave the parameters of networks that this thread builds uninitialised, and write down which.
+
+    More than ``most`` elements in all are a MismatchError.
+    """
+    skipped = Skipped(most)
     _install()
     _local.skipped = skipped
     try:
@@ -111,7 +135,7 @@ def _skipping(original: Callable[..., Any]) -> Callable[..., Any]:
         skipped: Skipped | None = getattr(_local, "skipped", None)
         if skipped is None or not isinstance(tensor, torch.nn.Parameter):
             return original(tensor, *arguments, **keywords)
-        skipped.parameters.append(tensor)
+        skipped.add(tensor)
         return tensor
 
     return initialise

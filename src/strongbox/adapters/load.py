@@ -90,6 +90,7 @@ def load(
             device=device,
             skipped=skipped,
             release=file.release_memory,
+            bounded=not (cls or trust or custom_objects),
         )
     report = LoadReport(
         path=file.path,

@@ -32,14 +32,25 @@ class Filler:
         self._release = release
         self._read = 0
 
+    def check_module(self, module: torch.nn.Module, tree: Mapping[Any, Any], name: str) -> None:
+        """Compare names and shapes without reading a tensor; raises MismatchError where they differ.
+
+        A module with its own way of loading is the only judge of what it can load.
+        """
+        if _loads_itself(module):
+            return
+        live = module.state_dict()
+        _check_names(live, tree, name)
+        for key, target in live.items():
+            _check_shape(target, tree[key], f"{name}: {key}")
+
     def fill_module(self, module: torch.nn.Module, tree: Mapping[Any, Any], name: str) -> None:
-        """Overwrite every parameter and buffer of a module; raises MismatchError where names or shapes differ."""
+        """Overwrite every parameter and buffer of a module whose names were checked."""
         if _loads_itself(module):
             state = {key: self.torch_value(value) for key, value in tree.items()}
             _load(module.load_state_dict, state, name)
             return
         live = module.state_dict()
-        _check_names(live, tree, name)
         for key, target in live.items():
             self.fill_tensor(target, tree[key], f"{name}: {key}")
 
@@ -50,9 +61,7 @@ class Filler:
 
     def fill_tensor(self, target: torch.Tensor, tensor: Any, name: str) -> None:
         """Overwrite one live tensor in place, from a tensor of the file or an array that a migration made."""
-        if not isinstance(tensor, Tensor | numpy.ndarray) or tensor.shape != tuple(target.shape):
-            found = f"one of {tensor.shape}" if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise MismatchError(f"expected a tensor of {tuple(target.shape)} for {name}, found {found}.")
+        _check_shape(target, tensor, name)
         target = target.detach()
         if isinstance(tensor, numpy.ndarray):
             target.copy_(torch.from_numpy(tensor))
@@ -137,6 +146,12 @@ def _check_names(live: Iterable[str], found: Iterable[str], name: str) -> None:
             f"expected the parameters of this agent's networks in {name}, found them {' and '.join(parts)}.",
             hint=f'Were the networks built otherwise? Leave them out with skip=["{name}"].',
         )
+
+
+def _check_shape(target: torch.Tensor, found: Any, name: str) -> None:
+    if not isinstance(found, Tensor | numpy.ndarray) or found.shape != tuple(target.shape):
+        shown = f"one of {found.shape}" if isinstance(found, Tensor | numpy.ndarray) else type(found).__name__
+        raise MismatchError(f"expected a tensor of {tuple(target.shape)} for {name}, found {shown}.")
 
 
 def _listed(names: set[str]) -> str:

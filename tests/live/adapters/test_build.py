@@ -23,7 +23,8 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 
 from strongbox.adapters import load, save
 from strongbox.adapters.initialisation import INITIALISERS, skip_initialisation
-from tests.live.adapters.archives import change_tensors, sb3_archive
+from strongbox.errors import MismatchError
+from tests.live.adapters.archives import change_data, change_tensors, sb3_archive
 from tests.live.adapters.likeness import assert_same_agent
 from tests.live.adapters.tiny import AGENTS, TinyEnv, make_agent
 
@@ -124,6 +125,28 @@ def test_a_state_dict_of_another_precision_is_cast(tmp_path: Path) -> None:
 
     model = load(change_tensors(sb3_archive("ppo", tmp_path), "policy.pth", doubled), device="cpu")
     assert_same_agent(make_agent("ppo"), model)
+
+
+@pytest.mark.parametrize("trust", [(), "pickle"])
+def test_networks_that_the_tensors_do_not_fit_are_refused_before_they_are_initialised(
+    trust: Any, tmp_path: Path
+) -> None:
+    def widen(data: dict[str, Any]) -> None:
+        data["policy_kwargs"] = {"net_arch": [3000] * 4}
+
+    path = change_data(sb3_archive("sac", tmp_path), widen)
+    state = torch.get_rng_state()
+    with pytest.raises(MismatchError, match=r"policy_kwargs|actor\.latent_pi\.2\.weight"):
+        load(path, device="cpu", trust=trust)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_more_parameters_than_allowed_are_refused_at_the_first_too_many() -> None:
+    with skip_initialisation(20) as skipped:
+        torch.nn.Linear(3, 4)
+        with pytest.raises(MismatchError, match="more than 20"):
+            torch.nn.Linear(4, 4)
+    assert len({id(parameter) for parameter in skipped.parameters}) == 3
 
 
 MEASURE = """
