@@ -67,8 +67,14 @@ def infer_algorithm(data: Mapping[str, Any]) -> Algorithm | None:
             marks = [f"data keeps {', '.join(rule.keeps)}"]
             if rule.policy:
                 marks.append(f"the policy is of {module[:-1]}")
-            if rule.name.endswith(".TD3") and all(data.get(name) == value for name, value in _DDPG_MARKS.items()):
+            if rule.name.endswith(".TD3") and _has_marks_of_ddpg(data):
                 settings = ", ".join(f"{name}={value}" for name, value in _DDPG_MARKS.items())
                 return Algorithm(_DDPG, f"{marks[0]}; {settings}")
             return Algorithm(rule.name, "; ".join(marks))
     return None
+
+
+def _has_marks_of_ddpg(data: Mapping[str, Any]) -> bool:
+    found = ((data.get(name), value) for name, value in _DDPG_MARKS.items())
+    # A damaged file may have an array there, which has no truth when it is compared.
+    return all(isinstance(setting, int | float) and setting == value for setting, value in found)

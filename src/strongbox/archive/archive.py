@@ -72,7 +72,7 @@ class Archive:
 
     def __init__(self, source: Source, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.budget = Budget(limits)
+        self.budget = Budget(limits, file_size=source.size)
         self._source = source
         self.path: str | None = source.path
         """The file's path, or None where it was not opened by path."""
@@ -235,8 +235,10 @@ def open_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Archi
 
 
 def _existing(path: Path) -> Path:
+    if not path.name or path.is_file():  # a folder such as "." or "/" has no name to add to
+        return path
     with_suffix = path.with_name(path.name + ".zip")
-    return with_suffix if not path.is_file() and with_suffix.is_file() else path
+    return with_suffix if with_suffix.is_file() else path
 
 
 def _listed(names: list[str]) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from strongbox.archive import Archive, open_archive
+from strongbox.archive import Archive, check_archive, open_archive
+from strongbox.archive.algorithm import infer_algorithm
 from strongbox.errors import FormatError, RefusedError, StrongboxError, UnsupportedError
 from strongbox.values import Box, ConstantSchedule, Discrete, LinearSchedule, Normalization
 from tests.zoo import ZOO, requires_zoo
@@ -54,6 +55,22 @@ def test_every_algorithm_is_told_by_what_it_keeps(name: str, algorithm: str) -> 
         assert all(numpy.isfinite(array).all() for array in archive.parameters["policy"].values())
 
 
+@pytest.mark.parametrize(
+    ("delay", "clip", "name"),
+    [
+        (1, 0.0, "DDPG"),
+        (2, 0.0, "TD3"),
+        (numpy.zeros(3), 0.0, "TD3"),
+        (1, [0.0], "TD3"),
+        (1, numpy.zeros((2, 2)), "TD3"),
+    ],
+)
+def test_a_damaged_setting_is_no_mark(delay: object, clip: object, name: str) -> None:
+    found = infer_algorithm({"policy_delay": delay, "target_policy_noise": 0.2, "target_noise_clip": clip})
+    assert found is not None
+    assert found.name.endswith(f".{name}")
+
+
 def test_the_parts_of_one_agent() -> None:
     archive = open_archive(ARCHIVES / "ppo.zip")
     assert isinstance(archive.data["observation_space"], Box)
@@ -93,6 +110,13 @@ def test_the_suffix_may_be_left_out_and_a_folder_does_not_stand_in_the_way(tmp_p
     assert open_archive(tmp_path / "model").algorithm
     (tmp_path / "model").mkdir()
     assert open_archive(tmp_path / "model").algorithm
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", ".."])
+def test_a_path_without_a_name_is_no_archive(name: str) -> None:
+    with pytest.raises(FormatError, match="expected a file, found a folder"):
+        open_archive(name)
+    assert check_archive(name).exit_code == 2
 
 
 def test_arrays_outlive_the_archive() -> None:

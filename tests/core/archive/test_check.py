@@ -160,6 +160,22 @@ def test_what_is_inflated_is_counted_over_the_members_of_members() -> None:
     assert "LimitError" in {finding.kind for finding in report.findings}
 
 
+def test_deflate_inside_deflate_does_not_multiply_its_ratios() -> None:
+    """80 MiB of zeros as 80 KB, and these as a file of some hundred bytes: each ratio would pass on its own."""
+    inner, file = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("archive/data.pkl", pickle.dumps({}, protocol=2))
+        new.writestr("archive/version", "3\n")
+        new.writestr("archive/unused", bytes(80 << 20))
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        new.writestr("data", "{}")
+        new.writestr("policy.pth", inner.getvalue())
+    report = check_archive(file.getvalue(), limits=Limits(deflate_ratio=2000))
+    assert [finding.member for finding in report.findings if finding.kind == "LimitError"] == ["policy.pth"]
+    assert "at most 67108864 bytes in all" in str(report)
+    assert check_archive(file.getvalue(), limits=Limits(deflate_ratio=1_000_000)).readable
+
+
 def test_a_report_reads_as_text() -> None:
     assert "clean" in str(check_archive(CLEAN[0]))
     assert "unreadable" in str(check_archive(b""))
