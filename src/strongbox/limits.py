@@ -27,6 +27,8 @@ class Limits:
     """Inflated size of all deflated members together."""
     data_bytes: int = 64 * MEBIBYTE
     """Size of the member ``data``, and of every other JSON or text member."""
+    names: int = 4096
+    """Names in ``data``."""
     pickle_bytes: int = 16 * MEBIBYTE
     """Size of one pickle."""
     pickle_opcodes: int = 1_000_000

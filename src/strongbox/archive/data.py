@@ -33,6 +33,11 @@ class Data(Mapping[str, Any]):
             parsed = parse_json(content, limits=limits)
             if not isinstance(parsed, dict):
                 raise FormatError(f"expected a JSON object, found {type(parsed).__name__}.")
+            if len(parsed) > limits.names:
+                raise LimitError(
+                    f"expected at most {limits.names:,} names, found {len(parsed):,}.",
+                    hint="Where the file is trusted, raise Limits.names.",
+                )
         self._entries: dict[str, Any] = parsed
         self._limits = limits
         self._budget = budget or Budget(limits)

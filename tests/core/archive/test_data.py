@@ -110,6 +110,13 @@ def test_data_is_an_object(content: bytes) -> None:
     assert caught.value.member == "data"
 
 
+def test_names_are_counted() -> None:
+    assert len(make({f"name {number}": 1 for number in range(4)}, names=4)) == 4
+    with pytest.raises(LimitError, match="at most 4 names, found 5") as caught:
+        make({f"name {number}": 1 for number in range(5)}, names=4)
+    assert caught.value.member == "data"
+
+
 def test_names_complete_in_a_notebook() -> None:
     data = make({"gamma": 0.9, "seed": 1})
     assert data._ipython_key_completions_() == ["gamma", "seed"]
