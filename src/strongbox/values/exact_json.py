@@ -9,18 +9,20 @@ __all__ = ["is_exact_json"]
 RESERVED = frozenset({":type:", ":serialized:", ":portable:"})
 """Keys that mark a typed entry of an archive's data, so a plain dictionary may not have them."""
 
+INTEGER_BITS = 127
+"""What an integer may have besides its sign: those who read an archive's JSON refuse longer ones."""
+
 
 def is_exact_json(value: Any, *, depth: int = 64) -> bool:
     """Whether ``json.loads(json.dumps(value))`` is the same, types included.
 
-    Scalars of exactly Python's own types (NaN, infinities and any text are fine), lists, and
+    Scalars of exactly Python's own types (NaN, infinities, any text, integers of 127 bits), lists, and
     dictionaries with text as keys; nested no deeper than ``depth``, which also ends cycles. Not so:
     tuples, other keys, ``numpy.float64``, members of an IntEnum, keys that mark a typed entry.
     """
     kind = type(value)
     if value is None or kind in (bool, int, float, str):
-        # Python itself refuses to print longer integers.
-        return kind is not int or value.bit_length() <= 4096
+        return kind is not int or value.bit_length() <= INTEGER_BITS
     if depth <= 0:
         return False
     if kind is list:

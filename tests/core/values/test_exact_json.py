@@ -30,6 +30,8 @@ YES: list[Any] = [
     True,
     0,
     -(2**70),
+    2**127 - 1,
+    1 - 2**127,
     0.5,
     float("nan"),
     float("-inf"),
@@ -43,7 +45,7 @@ YES: list[Any] = [
 NO: list[Any] = [
     *((1,), [(1,)], {1: 2}, {"a": {2: 3}}, {None: 1}, {1, 2}, b"", bytearray(), 1j, object, Color.RED, Text("a")),
     *(numpy.float64(0.5), numpy.int64(1), numpy.bool_(True), numpy.zeros(1), [numpy.float32(1)], {Text("a"): 1}),
-    *({":serialized:": "a"}, {"a": {":portable:": 1}}, {":type:": "int"}, 1 << 5000, LOOP),
+    *({":serialized:": "a"}, {"a": {":portable:": 1}}, {":type:": "int"}, 1 << 127, -(1 << 127), [1 << 5000], LOOP),
 ]
 
 
