@@ -20,6 +20,7 @@ from ..archive import Archive, ArchiveFile, open_archive
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import ClassReference, Space, find_opaque
+from .attributes import known_base, refuse_counter, reserved_names
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
 from .draft import Draft, Live, read_draft
@@ -75,10 +76,10 @@ def load(
     trusted, pickles = _read_trust(trust)
     with locate(path=file.path):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
-        draft, skipped = _draft(file, known_base(algorithm), dict(custom_objects or {}), _names(skip))
+        draft, skipped = _draft(file, _path(known_base(algorithm)), dict(custom_objects or {}), _names(skip))
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
-        attributes, left = _restore_attributes(draft, file, restorer, pickles=pickles)
+        attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
         environment = prepare_environment(
             env, algorithm, draft, attributes, normalization=file.normalization, force_reset=force_reset
         )
@@ -143,12 +144,6 @@ def _check_class(cls: type, archive: Archive) -> None:
     )
 
 
-def known_base(algorithm: type) -> str:
-    """The path of the algorithm of SB3 or sb3-contrib that a class is or is derived from."""
-    listed = (cls for cls in algorithm.__mro__ if cls.__name__ in ALGORITHMS.get(cls.__module__, ()))
-    return _path(next(listed, algorithm))
-
-
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
@@ -198,14 +193,18 @@ def _check_names(option: str, names: Iterable[str], known: Collection[str]) -> N
 
 
 def _restore_attributes(
-    draft: Draft, archive: Archive, restorer: Restorer, *, pickles: bool
+    draft: Draft, archive: Archive, algorithm: type[BaseAlgorithm], restorer: Restorer, *, pickles: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The live attributes by name, and why others stayed behind; raises where one of these is required."""
     attributes: dict[str, Any] = {}
     left: dict[str, str] = {}
+    reserved = reserved_names(algorithm)
     for name, value in draft.data.items():
         if isinstance(value, Live):
             attributes[name] = value.value
+            continue
+        if name in reserved:
+            left[name] = reserved[name]
             continue
         try:
             attributes[name] = _restore(restorer, name, value)
@@ -219,6 +218,11 @@ def _restore_attributes(
                 raise _needed(name, value, error) from error
             else:
                 left[name] = error.problem
+        refused = refuse_counter(name, attributes[name]) if name in attributes else None
+        if refused is not None:
+            left[name] = refused
+            del attributes[name]
+    attributes.setdefault("n_envs", 1)
     for name in REQUIRED:
         if name not in attributes:
             raise MismatchError(
