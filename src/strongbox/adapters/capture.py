@@ -13,7 +13,7 @@ import functools
 import json
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,12 +23,22 @@ import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_system_info
 
-from ..archive import Contents, Exact, Typed
+from ..archive import Contents, Entry, Exact, Typed
 from ..errors import StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Global, encode
 from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
-from .foreign import is_machine_path, pickle_bounded, read_nodes, shorten_path, unshare, without_machine
+from .allowance import Allowance, needed_names
+from .foreign import (
+    LARGEST,
+    TOO_LARGE,
+    is_machine_path,
+    pickle_bounded,
+    read_nodes,
+    shorten_path,
+    unshare,
+    without_machine,
+)
 from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
@@ -39,6 +49,9 @@ REMEMBERED = 1 << 14
 
 SHORTENED = "an absolute path of this machine, kept as its last part"
 
+DEPTH = 48
+"""Levels of nesting of what stands in data as it is, with some left for what it stands in."""
+
 LONGEST_TEXT = 10_000
 """Characters of one attribute's text beside a typed entry."""
 
@@ -47,8 +60,6 @@ DEBRIS = frozenset(
 )
 """Attributes that say nothing, or something else in each run."""
 
-Entry = Exact | Typed
-
 
 def capture(
     model: BaseAlgorithm,
@@ -56,16 +67,21 @@ def capture(
     exclude: Collection[str] = (),
     include: Collection[str] = (),
     normalization: Normalization | None = None,
+    pickles: bool = True,
 ) -> Contents:
-    """Everything of a live agent that an archive holds; tensors are described, not copied."""
+    """Everything of a live agent that an archive holds; tensors are described, not copied.
+
+    ``pickles`` says whether pickles will be written, which is what the size of data is reckoned with.
+    """
     left_out: dict[str, str] = {}
-    data = dict(_entries(attributes_to_save(model, exclude=exclude, include=include), left_out))
+    allowance = Allowance(needed_names(type(model)), left_out, pickles=pickles)
+    _add_entries(attributes_to_save(model, exclude=exclude, include=include), allowance, left_out)
     parameters = {name: describe_tree(state, name) for name, state in model.get_parameters().items()}
     names = model._get_torch_save_params()[1]
     variables = {name: functools.reduce(getattr, name.split("."), model) for name in names}
     return Contents(
         algorithm=f"{type(model).__module__}.{type(model).__qualname__}",
-        data=data,
+        data=allowance.entries,
         parameters=parameters,
         variables=describe_tree(variables, "variables"),
         sb3_version=stable_baselines3.__version__,
@@ -94,13 +110,14 @@ def _system_info() -> str:
 # -- one attribute ------------------------------------------------------------------------------
 
 
-def _entries(attributes: Mapping[str, Any], left_out: dict[str, str]) -> Iterator[tuple[str, Entry]]:
+def _add_entries(attributes: Mapping[str, Any], allowance: Allowance, left_out: dict[str, str]) -> None:
     for name, attribute in attributes.items():
         try:
             if name in SCHEDULE_NAMES and callable(attribute):
-                yield name, _schedule_entry(name, attribute, left_out)
+                entry = _schedule_entry(name, attribute, left_out)
             else:
-                yield name, _entry(name, attribute, left_out)
+                entry = _entry(name, attribute, left_out)
+            allowance.add(name, entry)
         except StrongboxError as error:
             left_out[name] = error.problem
 
@@ -109,8 +126,10 @@ def _entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
     if isinstance(attribute, str) and is_machine_path(attribute):
         raise UnsupportedError("it is an absolute path of this machine")
     if is_exact(attribute):
+        _require_small(attribute)
         return _exact_entry(name, attribute, left_out)
     if type(attribute) is deque and is_exact(list(attribute)):
+        _require_small(list(attribute))
         return _episodes_entry(attribute)
     if isinstance(attribute, type) and _is_importable(attribute):
         return _class_entry(attribute)
@@ -201,7 +220,32 @@ def _without_paths(value: Any, shortened: list[str]) -> Any:
 
 def is_exact(value: Any) -> bool:
     """Whether an archive's JSON holds a value exactly, integers of at most 128 bits included."""
-    return is_exact_json(value) and not _has_long(value)
+    return is_exact_json(value, depth=DEPTH) and not _has_long(value)
+
+
+def _require_small(value: Any) -> None:
+    """Refuse what is larger as JSON than any setting of an agent, before its text is made."""
+    size = 0
+    for part in _sizes(value):
+        size += part
+        if size > LARGEST:
+            raise UnsupportedError(TOO_LARGE)
+
+
+def _sizes(value: Any) -> Iterable[int]:
+    """Bytes that the parts of a value take at least, as JSON."""
+    if isinstance(value, str):
+        yield len(value) + 2
+    elif isinstance(value, list):
+        yield 2 * len(value)
+        for item in value:
+            if isinstance(item, str | list | dict):
+                yield from _sizes(item)
+    elif isinstance(value, dict):
+        yield 4 * len(value)
+        yield from map(len, value)
+        for item in value.values():
+            yield from _sizes(item)
 
 
 def _has_long(value: Any) -> bool:
@@ -287,18 +331,18 @@ def _shown_items(items: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _shown(item: Any) -> Any:
     if item is None or isinstance(item, bool | int | float):
-        return item
+        return _text(item) if _has_long(item) else item
     if isinstance(item, str):
         return without_machine(item)
     if isinstance(item, set | frozenset):
         # Sets have another order in each run.
         return f"{type(item).__name__}({', '.join(sorted(map(_text, item)))})"
     try:
-        json.dumps(item)
-        return _without_paths(item, [])
+        # There and back again: keys may become equal as text, which a reader refuses.
+        shown = json.loads(text) if len(text := json.dumps(item)) <= LONGEST_TEXT else None
     except (TypeError, ValueError, RecursionError):
-        pass
-    return _text(item)
+        shown = None
+    return _without_paths(shown, []) if is_exact(shown) and shown is not None else _text(item)
 
 
 def _text(item: Any) -> str:

@@ -26,9 +26,19 @@ from ..errors import LimitError, StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Decoded, Node, PersistentId, decode, decode_next, encode, walk
 
-__all__ = ["is_machine_path", "pickle_bounded", "read_nodes", "shorten_path", "unshare", "without_machine"]
+__all__ = [
+    "LARGEST",
+    "TOO_LARGE",
+    "is_machine_path",
+    "pickle_bounded",
+    "read_nodes",
+    "shorten_path",
+    "unshare",
+    "without_machine",
+]
 
 LARGEST = DEFAULT_LIMITS.pickle_bytes
+TOO_LARGE = f"it is larger than {LARGEST >> 20} MiB, and so no setting of an agent"
 
 
 class _TooLarge(Exception):
@@ -52,13 +62,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
 
     def reducer_override(self, item: Any) -> Any:
-        if isinstance(item, numpy.ndarray | torch.Tensor) and item.nbytes > LARGEST:
+        if isinstance(item, numpy.ndarray | torch.Tensor) and _bytes_of(item) > LARGEST:
             raise _TooLarge
         if isinstance(item, io.IOBase) and not isinstance(item, io.BytesIO | io.StringIO):
             # cloudpickle would put the file's content in its place.
             raise TypeError("it is an open file")
         canonical = _CANONICAL.get(type(item))
         return super().reducer_override(item) if canonical is None else canonical(item)
+
+
+def _bytes_of(item: Any) -> int:
+    """The size of an array, or zero where its elements do not lie in a row, as in sparse tensors."""
+    try:
+        return int(item.nbytes)
+    except (RuntimeError, TypeError, NotImplementedError):
+        return 0
 
 
 def _reduce_array(array: Any) -> Any:
@@ -68,7 +86,7 @@ def _reduce_array(array: Any) -> Any:
 
 
 def _reduce_tensor(tensor: Any) -> Any:
-    if tensor.untyped_storage().nbytes() == tensor.nbytes:
+    if tensor.layout != torch.strided or tensor.untyped_storage().nbytes() == tensor.nbytes:
         return NotImplemented
     return tensor.detach().clone().requires_grad_(tensor.requires_grad).__reduce_ex__(4)
 
@@ -123,7 +141,7 @@ def pickle_bounded(item: Any) -> bytes:
         _Pickler(memory, protocol=4).dump(item)
         return memory.getvalue()
     except _TooLarge:
-        raise UnsupportedError(f"it is larger than {LARGEST >> 20} MiB, and so no setting of an agent") from None
+        raise UnsupportedError(TOO_LARGE) from None
     except Exception as error:
         # What hangs on an agent may raise anything when it is pickled.
         raise UnsupportedError(f"it cannot be pickled: {type(error).__name__}: {_first_line(error)}") from error

@@ -44,7 +44,11 @@ def save(
     if not isinstance(model, BaseAlgorithm):
         raise MismatchError(f"expected a model of Stable-Baselines3, found {type(model).__name__}.")
     contents = capture(
-        model, exclude=_names(exclude), include=_names(include), normalization=_normalization(model, normalization)
+        model,
+        exclude=_names(exclude),
+        include=_names(include),
+        normalization=_normalization(model, normalization),
+        pickles=pickles,
     )
     return write_archive(file, contents, pickles=pickles, durable=durable)
 

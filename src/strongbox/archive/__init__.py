@@ -3,8 +3,9 @@
 from .archive import Archive, ArchiveFile, open_archive
 from .check import CheckReport, Finding, check_archive
 from .contents import Contents, Entry, Exact, SaveReport, Typed
+from .json_text import measure_depth
 from .statistics import open_normalization
-from .write import write_archive
+from .write import entry_text, write_archive
 
 __all__ = [
     "Archive",
@@ -17,6 +18,8 @@ __all__ = [
     "SaveReport",
     "Typed",
     "check_archive",
+    "entry_text",
+    "measure_depth",
     "open_archive",
     "open_normalization",
     "write_archive",

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from ..values import Normalization, Opaque, TableSchedule, find_opaque
+from .json_text import dump_text
 
 __all__ = ["Contents", "Entry", "Exact", "SaveReport", "Typed"]
 
@@ -20,6 +21,11 @@ class Exact:
     """An attribute that JSON holds exactly: it stands in ``data`` as it is."""
 
     value: Any
+
+    @cached_property
+    def text(self) -> str:
+        """The JSON text that stands in ``data``."""
+        return dump_text(self.value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

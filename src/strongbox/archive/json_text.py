@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["dump_lines", "dump_text", "join_lines", "parse_json"]
+__all__ = ["check_size", "dump_lines", "dump_text", "join_lines", "measure_depth", "parse_json"]
 
 _INTEGER_DIGITS = 39
 """Digits of 2**128 - 1, the largest integer that a pickle may hold, too."""
@@ -23,10 +23,7 @@ _INTEGER_DIGITS = 39
 def parse_json(content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Any:
     """Read JSON from UTF-8 bytes; raises FormatError and LimitError, never anything else."""
     content = bytes(content)
-    if len(content) > limits.data_bytes:
-        raise LimitError(f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.")
-    if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.nodes:
-        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.")
+    check_size(content, limits=limits)
     try:
         parsed = json.loads(
             content.decode("utf-8"),
@@ -40,9 +37,17 @@ def parse_json(content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) 
         raise FormatError(f"expected JSON, found something else: {error.msg}.", offset=error.pos) from None
     except RecursionError:
         raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.") from None
-    if _depth(parsed, limits.depth) > limits.depth:
+    if measure_depth(parsed, limits.depth) > limits.depth:
         raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.")
     return parsed
+
+
+def check_size(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Raise LimitError for JSON that is too long, or holds too many values, to be read at all."""
+    if len(content) > limits.data_bytes:
+        raise LimitError(f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.")
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.nodes:
+        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.")
 
 
 def dump_text(value: Any) -> str:
@@ -83,7 +88,7 @@ def _float(text: str) -> float:
     return number
 
 
-def _depth(value: Any, limit: int) -> int:
+def measure_depth(value: Any, limit: int) -> int:
     """Levels of nesting, counted no further than one beyond the limit."""
     level, layer = 0, [value]
     while level <= limit and (containers := [item for item in layer if isinstance(item, dict | list)]):

@@ -15,16 +15,16 @@ from weakref import WeakKeyDictionary
 
 from .. import _version
 from ..container import ZipWriter, replace_file
-from ..errors import UnsupportedError
+from ..errors import LimitError, UnsupportedError
 from ..tensors import PthPlan, plan_pth
 from ..values import normalization_to_json, to_portable
 from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION
 from .contents import Contents, Exact, SaveReport, Typed
 from .data import MARKERS, PORTABLE, SERIALIZED, TYPE
-from .json_text import dump_lines, dump_text, join_lines
+from .json_text import check_size, dump_lines, dump_text, join_lines
 from .manifest import MANIFEST, Manifest
 
-__all__ = ["write_archive"]
+__all__ = ["entry_text", "write_archive"]
 
 ALIGNMENT = 64
 """Bytes: tensors begin at multiples of this in the outer file, so that a map serves vector loads."""
@@ -40,13 +40,15 @@ def write_archive(
     """Write an archive to a path, replacing an old file whole, or to a seekable binary file.
 
     A path without a suffix gets ``.zip``, as in SB3. ``pickles=False`` leaves out every pickle in
-    data, and raises UnsupportedError naming the culprits where a value has no portable form.
+    data, and raises UnsupportedError naming the culprits where a value has no portable form. Data that
+    is more than a reader takes is a LimitError, before anything is written.
     ``durable=False`` skips fsync: the file is still replaced in one step, but a power failure may
     undo it.
     """
     if not pickles:
         _require_portable(contents)
     members = _small_members(contents, pickles=pickles)
+    _require_readable(members[DATA], contents, pickles=pickles)
     plans = _tensor_plans(contents)
     manifest = _manifest(contents)
     if not isinstance(target, str | os.PathLike):
@@ -76,7 +78,7 @@ def _write_members(
 
 
 def _small_members(contents: Contents, *, pickles: bool) -> dict[str, bytes]:
-    members = {DATA: join_lines({name: _entry_text(entry, pickles) for name, entry in contents.data.items()})}
+    members = {DATA: join_lines({name: entry_text(entry, pickles=pickles) for name, entry in contents.data.items()})}
     if contents.sb3_version is not None:
         members[VERSION] = contents.sb3_version.encode("utf-8")
     if contents.system_info is not None:
@@ -95,9 +97,10 @@ def _tensor_plans(contents: Contents) -> dict[str, PthPlan]:
 _texts: WeakKeyDictionary[Typed, dict[bool, str]] = WeakKeyDictionary()
 
 
-def _entry_text(entry: Exact | Typed, pickles: bool) -> str:
+def entry_text(entry: Exact | Typed, *, pickles: bool = True) -> str:
+    """The JSON text of one entry of data, made once for each entry."""
     if isinstance(entry, Exact):
-        return dump_text(entry.value)
+        return entry.text
     texts = _texts.setdefault(entry, {})
     if pickles not in texts:
         texts[pickles] = dump_text(_typed_json(entry, pickles=pickles))
@@ -112,6 +115,18 @@ def _typed_json(entry: Typed, *, pickles: bool) -> dict[str, Any]:
     if pickles and entry.pickle is not None:
         written[SERIALIZED] = base64.b64encode(entry.pickle).decode("ascii")
     return written
+
+
+def _require_readable(data: bytes, contents: Contents, *, pickles: bool) -> None:
+    """Hold the finished data against the reader's own limits, before the old file is given up for it."""
+    try:
+        check_size(data)
+    except LimitError as error:
+        sizes = {name: len(entry_text(entry, pickles=pickles)) for name, entry in contents.data.items()}
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:5]
+        error.problem = f"data is more than an archive may hold: {error.problem}"
+        error.hint = f"The largest are {', '.join(largest)}: leave out what the agent can do without, exclude=[...]."
+        raise
 
 
 def _require_portable(contents: Contents) -> None:

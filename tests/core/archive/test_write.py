@@ -20,7 +20,7 @@ import numpy
 import pytest
 
 from strongbox.archive import Contents, Exact, Typed, check_archive, open_archive, write_archive
-from strongbox.errors import StrongboxError, UnsupportedError
+from strongbox.errors import LimitError, StrongboxError, UnsupportedError
 from strongbox.values import LinearSchedule, Opaque, TableSchedule
 
 WEIGHT = numpy.arange(12, dtype="float32").reshape(3, 4)
@@ -116,6 +116,16 @@ def test_without_pickles_culprits_are_named_before_anything_is_written(tmp_path:
     data = {"policy_kwargs": Typed(type="<class 'dict'>", value={"f": part}, pickle=b"\x80\x04N.")}
     with pytest.raises(UnsupportedError, match=r"policy_kwargs\['f'\]"):
         write_archive(path, contents(data=data), pickles=False)
+    assert path.read_bytes() == b"the old file"
+
+
+@pytest.mark.parametrize("value", ["x" * (64 << 20), [0] * 1_000_001])
+def test_data_that_no_reader_takes_is_refused_before_anything_is_written(value: Any, tmp_path: Path) -> None:
+    path = tmp_path / "agent.zip"
+    path.write_bytes(b"the old file")
+    with pytest.raises(LimitError, match="at most") as raised:
+        write_archive(path, contents(data={"small": Exact(1), "policy_kwargs": Exact(value)}))
+    assert "policy_kwargs" in str(raised.value.hint)
     assert path.read_bytes() == b"the old file"
 
 

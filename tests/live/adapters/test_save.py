@@ -8,10 +8,12 @@ import os
 import random
 import sqlite3
 import threading
+import warnings
 import zipfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle  # type: ignore[import-untyped]
 import numpy
@@ -22,7 +24,7 @@ from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from strongbox.adapters import LeftBehind, load, save
-from strongbox.archive import Archive, open_archive
+from strongbox.archive import Archive, check_archive, open_archive
 from strongbox.errors import MismatchError, UnsupportedError
 from strongbox.values import Opaque
 from tests.live.adapters.archives import sb3_archive
@@ -128,6 +130,68 @@ def test_what_cannot_be_kept_is_left_out_by_name(make: Callable[[], Any], tmp_pa
     assert (tmp_path / "saved.zip").stat().st_size < 100_000
     assert_same_agent(make_agent("ppo"), load(archive, device="cpu"))
     getattr(foreign, "close", lambda: None)()
+
+
+def nested(wrap: Callable[[Any], Any], levels: int) -> Any:
+    return wrap(nested(wrap, levels - 1)) if levels else None
+
+
+TOO_MUCH: dict[str, Callable[[], dict[str, Any]]] = {
+    "arrays": lambda: {f"array_{index}": numpy.random.default_rng(index).random(800_000) for index in range(5)},
+    "values": lambda: {"hist": [0.5] * 1_100_000},
+    "values in all": lambda: {f"hist_{index}": [0.5] * 400_000 for index in range(3)},
+    "text": lambda: {"text": "x" * 20_000_000},
+    "text in all": lambda: {f"text_{index}": "x" * 16_000_000 for index in range(5)},
+    "pickles": lambda: {f"tuple_{index}": (1.5, 2) * 100_000 for index in range(3)},
+    "depth": lambda: {"deep": nested(lambda inner: [inner], 63)},
+    "depth of a portable form": lambda: {"deep": nested(lambda inner: (inner,), 50)},
+    "episodes": lambda: {"ep_info_buffer": deque([0.5] * 1_000_000)},
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_no_more_is_kept_than_a_reader_takes(name: str, tmp_path: Path) -> None:
+    attributes = TOO_MUCH[name]()
+    report, archive = saved(agent_with(tmp_path, small=[1], **attributes), tmp_path)
+    assert report.left_out
+    assert set(report.left_out) <= set(attributes)
+    assert set(attributes) - set(report.left_out) <= set(archive.data)
+    assert len(attributes) - len(report.left_out) >= len(attributes) // 3
+    assert archive.data["small"] == [1]
+    assert check_archive(tmp_path / "saved.zip").readable
+    assert_same_agent(make_agent("ppo"), load(archive, device="cpu"), attributes=False)
+
+
+def test_the_largest_goes_first(tmp_path: Path) -> None:
+    lengths = {"a": 5_000_000, "b": 15_000_000, "c": 14_000_000, "d": 14_000_000, "e": 15_500_000}
+    report, _ = saved(agent_with(tmp_path, **{name: "x" * length for name, length in lengths.items()}), tmp_path)
+    assert list(report.left_out) == ["e"]
+    assert "together" in report.left_out["e"]
+
+
+class Shown:
+    """A class whose attributes JSON can write, but no reader takes."""
+
+    keys: ClassVar[Any] = {1: "a", "1": "b"}
+    long = 2**200
+    deep: ClassVar[Any] = nested(lambda inner: [inner], 80)
+
+
+def test_what_stands_beside_a_value_never_makes_data_unreadable(tmp_path: Path) -> None:
+    _, archive = saved(agent_with(tmp_path, shown=Shown), tmp_path)
+    assert set(archive.data.attributes("shown")) >= {"keys", "long", "deep"}
+
+
+def test_sparse_tensors_do_no_harm(tmp_path: Path) -> None:
+    for tensor in (torch.zeros(2, 2).to_sparse(), torch.eye(3).to_sparse()):
+        _, archive = saved(agent_with(tmp_path, sparse=tensor), tmp_path)
+        assert_same_agent(make_agent("ppo"), load_quietly(archive), attributes=False)
+
+
+def load_quietly(archive: Archive) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftBehind)
+        return load(archive, device="cpu")
 
 
 def test_what_is_not_understood_is_kept_opaque_for_sb3(tmp_path: Path) -> None:
