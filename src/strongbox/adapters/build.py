@@ -257,7 +257,12 @@ def prepare_environment(
     if env is None:
         return None
     verbose = attributes.get("verbose", 0)
-    wrapped = algorithm._wrap_env(env, verbose if isinstance(verbose, int) else 0)
+    try:
+        wrapped = algorithm._wrap_env(env, verbose if isinstance(verbose, int) else 0)
+    except (ImportError, ValueError) as error:
+        raise MismatchError(
+            f"expected an environment of gymnasium or a VecEnv, found that it is none: {error}"
+        ) from error
     if normalization is not None:
         wrapped = normalize_environment(wrapped, normalization)
     try:

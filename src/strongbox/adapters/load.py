@@ -8,8 +8,7 @@ said; the networks are not initialised first; the process's random generators ar
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -28,6 +27,7 @@ from .goals import adopt_goals
 from .migrations import migrate
 from .pickled import load_pickled
 from .report import LoadReport, attach_report, keep_normalization
+from .request import check_names, check_request, check_trust, read_names, read_replacements, read_trust
 from .restore import Restorer
 
 __all__ = ["load"]
@@ -42,9 +42,9 @@ def load(
     env: Any = None,
     device: torch.device | str = "auto",
     cls: type[BaseAlgorithm] | None = None,
-    trust: str | Collection[str] = (),
+    trust: str | Collection[str] | None = (),
     custom_objects: Mapping[str, Any] | None = None,
-    skip: str | Collection[str] = (),
+    skip: str | Collection[str] | None = (),
     limits: Limits = DEFAULT_LIMITS,
     force_reset: bool = True,
 ) -> Any:
@@ -73,13 +73,16 @@ def load(
                 skip=skip,
                 force_reset=force_reset,
             )
-    trusted, pickles = _read_trust(trust)
+    trusted, pickles = read_trust(trust)
+    replaced, asked = read_replacements(custom_objects), read_names(skip, "skip")
+    check_request(env=env, device=device, cls=cls)
     with locate(path=file.path):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
-        draft, skipped = _draft(file, _path(known_base(algorithm)), dict(custom_objects or {}), _names(skip))
+        draft, skipped = _draft(file, _path(known_base(algorithm)), replaced, asked)
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
+        check_trust(trusted, file)
         environment = prepare_environment(
             env, algorithm, draft, attributes, normalization=file.normalization, force_reset=force_reset
         )
@@ -91,14 +94,14 @@ def load(
             device=device,
             skipped=skipped,
             release=file.release_memory,
-            bounded=not (cls or trust or custom_objects),
+            bounded=not (cls or trust or replaced),
         )
     report = LoadReport(
         path=file.path,
         algorithm=_path(algorithm),
         left=left,
         migrated=tuple(draft.migrated),
-        replaced=tuple(custom_objects or ()),
+        replaced=tuple(replaced),
         skipped=tuple(sorted(skipped)),
     )
     if environment is None and file.normalization is not None:
@@ -151,16 +154,6 @@ def _path(cls: type) -> str:
 # -- what the caller asks for -------------------------------------------------------------------
 
 
-def _read_trust(trust: str | Collection[str]) -> tuple[frozenset[str], bool]:
-    """The classes that a caller trusts by name, and whether pickles are trusted too."""
-    names = _names(trust)
-    return names - {"pickle"}, "pickle" in names
-
-
-def _names(names: str | Collection[str]) -> frozenset[str]:
-    return frozenset((names,) if isinstance(names, str) else names)
-
-
 def _draft(
     archive: Archive, algorithm: str, replaced: dict[str, Any], skipped: frozenset[str]
 ) -> tuple[Draft, frozenset[str]]:
@@ -170,23 +163,13 @@ def _draft(
     known = {*archive.data, *archive.parameters, *(archive.variables or ())}
     migrate(draft)
     for name, value in replaced.items():
-        if name in draft.data:
+        if name in draft.data or name in REQUIRED:
             draft.data[name] = Live(value)
-    _check_names("custom_objects", replaced.keys() - early.keys(), draft.data.keys() | archive.data.keys())
-    _check_names("skip", skipped, known | draft.data.keys())
+    check_names("custom_objects", replaced.keys() - early.keys(), draft.data.keys() | archive.data.keys())
+    check_names("skip", skipped, known | draft.data.keys())
     for name in skipped & draft.data.keys():
         del draft.data[name]
     return draft, skipped
-
-
-def _check_names(option: str, names: Iterable[str], known: Collection[str]) -> None:
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-            raise MismatchError(
-                f"expected names that the archive has in {option}, found {name!r}.",
-                hint=f"Names near to it: {', '.join(near[:5])}.",
-            )
 
 
 # -- the attributes -----------------------------------------------------------------------------
@@ -227,7 +210,7 @@ def _restore_attributes(
         if name not in attributes:
             raise MismatchError(
                 f"expected {name!r} in the archive's data, which the agent is built with, found none.",
-                hint=f"Give it: custom_objects={{{name!r}: ...}}." if name in archive.data else None,
+                hint=f"Give it: custom_objects={{{name!r}: ...}}.",
             )
     return attributes, left
 

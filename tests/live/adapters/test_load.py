@@ -142,6 +142,50 @@ def test_what_the_agent_is_built_with_cannot_be_skipped(tmp_path: Path) -> None:
         load(sb3_archive("ppo", tmp_path), skip=["policy_class"])
 
 
+def test_what_the_archive_lacks_and_the_agent_is_built_with_is_given(tmp_path: Path) -> None:
+    path = change_data(sb3_archive("ppo", tmp_path), lambda data: data.pop("policy_class"))
+    with pytest.raises(MismatchError, match=r"custom_objects=\{'policy_class'"):
+        load(path, device="cpu")
+    given = {"policy_class": make_agent("ppo").policy_class}
+    assert_same_agent(make_agent("ppo"), load(path, device="cpu", custom_objects=given))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"device": "nonsense"}, "device of torch, found 'nonsense'"),
+        ({"device": 5.5}, "device of torch"),
+        ({"env": "CartPole-v1"}, r"gymnasium\.make\('CartPole-v1'\)"),
+        ({"env": 5}, "environment in env, found 5"),
+        ({"cls": 5}, "class of an algorithm in cls, found 5"),
+        ({"cls": dict}, "class of an algorithm in cls"),
+        ({"custom_objects": []}, "mapping from names to objects"),
+        ({"skip": 5}, "names in skip, found int"),
+        ({"skip": [5]}, "names in skip, found list"),
+        ({"trust": 5}, "names in trust"),
+        ({"trust": ["nosuch.mod.Cls"]}, "'nosuch.mod.Cls', which it does not"),
+        ({"trust": ["stable_baselines3.common.policies.ActorCriticPolic"]}, r"near to it: \S+\.ActorCriticPolicy"),
+    ],
+)
+def test_a_request_that_means_nothing_is_a_mismatch(options: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(MismatchError, match=problem):
+        load(sb3_archive("ppo", tmp_path), **{"device": "cpu", **options})
+
+
+def test_none_is_nothing(tmp_path: Path) -> None:
+    model = load(sb3_archive("ppo", tmp_path), device="cpu", trust=None, skip=None, custom_objects=None)
+    assert_same_agent(make_agent("ppo"), model)
+
+
+def test_trust_may_name_what_is_replaced_or_skipped(tmp_path: Path) -> None:
+    agent = own_agent(tmp_path / "own.zip")
+    options = {"policy_kwargs": agent.policy_kwargs}
+    save(agent, tmp_path / "own-value.zip", durable=False)
+    for name in ("own", "own-value"):
+        model = load(tmp_path / f"{name}.zip", device="cpu", trust=OWN, custom_objects=options)
+        assert_same_agent(agent, model)
+
+
 # -- what is not understood -------------------------------------------------------------------------
 
 
