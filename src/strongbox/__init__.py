@@ -113,16 +113,28 @@ def save(
     durable: bool = True,
     exclude: str | Collection[str] = (),
     include: str | Collection[str] = (),
+    normalization: Any = "auto",
 ) -> SaveReport:
     """Save a live model of SB3 or sb3-contrib as an archive that an unmodified SB3 opens.
 
     The file is replaced in one step: a save that fails or is killed leaves the old one as it was.
     ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the culprits where
     a value has no portable form (SB3 itself does not open such an archive). ``durable=False`` skips
-    fsync. ``exclude`` and ``include`` change which attributes are kept, as in SB3. Statistics of the
-    environment's VecNormalize are kept with the agent. The report says what was left out, what is
+    fsync. ``exclude`` and ``include`` change which attributes are kept, as in SB3;
+    a name to exclude that the agent does not have, or cannot be built without, is a MismatchError.
+    ``normalization`` is the statistics of observations and rewards to keep with the agent: ``"auto"``
+    takes those of its environment's VecNormalize, None keeps none, and a VecNormalize or a Normalization
+    is taken as it is. The report says what was left out, what is
     opaque, and what is approximate; nothing of the kind is ever the reason that a save fails.
     """
     from .adapters import save as save_model
 
-    return save_model(model, file, pickles=pickles, durable=durable, exclude=exclude, include=include)
+    return save_model(
+        model,
+        file,
+        pickles=pickles,
+        durable=durable,
+        exclude=exclude,
+        include=include,
+        normalization=normalization,
+    )

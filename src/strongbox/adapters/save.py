@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Collection
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ from ..archive import SaveReport, write_archive
 from ..errors import MismatchError
 from ..values import Normalization
 from .capture import capture
+from .load import REQUIRED
 from .normalization import capture_normalization
 from .report import kept_normalization
 
@@ -34,7 +36,8 @@ def save(
     A path without a suffix gets ``.zip``; the old file is replaced in one step, or stays as it was.
     ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the attributes
     that have no portable form. ``durable=False`` does not wait for the disk. ``exclude`` leaves out
-    attributes by name, ``include`` keeps ones that SB3 leaves out. ``normalization`` is the
+    attributes by name (MismatchError for a name that the agent does not have, or cannot be built without),
+    ``include`` keeps ones that SB3 leaves out. ``normalization`` is the
     statistics to keep with the agent: ``"auto"`` takes those of its environment's VecNormalize, or, where
     it was loaded without an environment, those that it was loaded with.
 
@@ -43,6 +46,7 @@ def save(
     """
     if not isinstance(model, BaseAlgorithm):
         raise MismatchError(f"expected a model of Stable-Baselines3, found {type(model).__name__}.")
+    _check_excluded(model, _names(exclude))
     contents = capture(
         model,
         exclude=_names(exclude),
@@ -55,6 +59,27 @@ def save(
 
 def _names(names: str | Collection[str]) -> Collection[str]:
     return (names,) if isinstance(names, str) else names
+
+
+def _check_excluded(model: BaseAlgorithm, names: Collection[str]) -> None:
+    """Insist that names to leave out are the agent's, and that it can be built without them."""
+    known = {
+        *vars(model),
+        *model._excluded_save_params(),
+        *(name for part in model._get_torch_save_params() for name in part),
+    }
+    for name in names:
+        if name in REQUIRED:
+            raise MismatchError(
+                f"expected names in exclude that an agent can do without, found {name!r}, which it is built with.",
+                hint=f"Keep it; whoever loads the archive may replace it, custom_objects={{{name!r}: ...}}.",
+            )
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3) or sorted(known)
+            raise MismatchError(
+                f"expected names that the agent has in exclude, found {name!r}.",
+                hint=f"Names near to it: {', '.join(near[:5])}.",
+            )
 
 
 def _normalization(model: BaseAlgorithm, asked: Any) -> Normalization | None:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from .. import _version
 from ..container import ZipWriter, replace_file
-from ..errors import LimitError, UnsupportedError
+from ..errors import LimitError, StrongboxError, UnsupportedError
 from ..tensors import PthPlan, plan_pth
 from ..values import normalization_to_json, to_portable
 from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION
@@ -51,9 +51,11 @@ def write_archive(
     _require_readable(members[DATA], contents, pickles=pickles)
     plans = _tensor_plans(contents)
     manifest = _manifest(contents)
-    if not isinstance(target, str | os.PathLike):
+    if not isinstance(target, str | bytes | os.PathLike):
         size = _write_members(target, members, plans, manifest)
         return _report(None, size, contents)
+    if not isinstance(os.fspath(target), str) or not Path(target).name:
+        raise StrongboxError("expected the path of a file as text, found none.", path=ascii(target))
     path = Path(target)
     path = path if path.suffix else path.with_name(path.name + ".zip")
     with replace_file(path, durable=durable) as file:

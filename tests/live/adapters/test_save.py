@@ -23,9 +23,11 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+import strongbox
 from strongbox.adapters import LeftBehind, load, save
+from strongbox.adapters.load import REQUIRED
 from strongbox.archive import Archive, check_archive, open_archive
-from strongbox.errors import MismatchError, UnsupportedError
+from strongbox.errors import MismatchError, StrongboxError, UnsupportedError
 from strongbox.values import Opaque
 from tests.live.adapters.archives import sb3_archive
 from tests.live.adapters.likeness import assert_same_agent
@@ -85,6 +87,28 @@ def test_names_are_excluded_and_included(tmp_path: Path) -> None:
     _, archive = saved(model, tmp_path, exclude="n_epochs", include=["_custom_logger"])
     assert "n_epochs" not in archive.data
     assert archive.data["_custom_logger"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nonsense", "nonsense"), ("n_epoch", "n_epochs"), *((name, "built with") for name in REQUIRED)],
+)
+def test_what_cannot_be_excluded_is_said(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(MismatchError, match=name) as raised:
+        save(make_agent("ppo"), tmp_path / "saved.zip", exclude=[name])
+    assert said in str(raised.value)
+    assert not (tmp_path / "saved.zip").exists()
+
+
+def test_what_is_excluded_anyway_may_be_named(tmp_path: Path) -> None:
+    _, archive = saved(make_agent("ppo"), tmp_path, exclude=["env", "replay_buffer", "policy", "n_steps"])
+    assert "n_steps" not in archive.data
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", b"agent.zip"])
+def test_a_path_without_a_name_is_a_clear_error(path: Any) -> None:
+    with pytest.raises(StrongboxError, match="path"):
+        save(make_agent("ppo"), path)
 
 
 def test_only_models_are_saved(tmp_path: Path) -> None:
@@ -496,6 +520,8 @@ def test_statistics_are_given_or_left_out(tmp_path: Path) -> None:
         assert given.normalization.gamma == 0.5
     with pytest.raises(MismatchError):
         save(agent, tmp_path / "x.zip", normalization="always")
+    strongbox.save(agent, tmp_path / "face.zip", durable=False, normalization=None)
+    assert strongbox.open(tmp_path / "face.zip").normalization is None
 
 
 def test_statistics_of_dictionaries(tmp_path: Path) -> None:
