@@ -3,7 +3,7 @@
 Everything is written into a new folder, which takes the target's name at the end: a target that was not
 there has all of it or nothing. One tensor is in memory at a time. What the archive names becomes a file name
 only through :class:`FileNames`; ``index.json`` tells which file has what. A file may not make this
-write out of proportion to its own size, however often it shares or repeats a tensor.
+write out of proportion to its own size, however often it shares or repeats a tensor or a value.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ INDEX = "index.json"
 TENSORS_PER_MEMBER = 4
 """How many tensors a file may hold for each inner member that its limits allow: shared ones come on top."""
 BYTES_PER_BYTE = 16
+"""What may be written in all: as much as a member of JSON, and so many bytes for each byte of the members."""
 LARGE_TENSOR = 1 << 20
 """Bytes of a tensor from which its pages are given back at once."""
-FREE_BYTES = 64 << 20
-"""What may be written in all: this much, and so many bytes for each byte of the members."""
+
+OUT_OF_PROPORTION = "The file repeats what it holds out of proportion to its size."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,7 +79,8 @@ class _Extraction:
         self._folder = folder
         self.files = 0
         self.size = 0
-        self._most_bytes = FREE_BYTES + BYTES_PER_BYTE * sum(member.size for member in archive.members.values())
+        members = sum(member.size for member in archive.members.values())
+        self._most_bytes = archive.limits.data_bytes + BYTES_PER_BYTE * members
         self._most_tensors = TENSORS_PER_MEMBER * archive.limits.inner_members
         self._tensors = 0
         self._bytes = 0
@@ -151,16 +153,25 @@ class _Extraction:
         """Raise LimitError where the tensors of a state dict are more than such a file may come to."""
         for _, tensor in state_dict.tensors():
             self._tensors += 1
-            self._bytes += tensor.nbytes
-            if self._tensors > self._most_tensors or self._bytes > self._most_bytes:
+            if self._tensors > self._most_tensors:
                 raise LimitError(
-                    f"expected at most {self._most_tensors:,} tensors of {self._most_bytes:,} bytes, found more.",
+                    f"expected at most {self._most_tensors:,} tensors, found more.",
                     member=f"{state_dict.name}.pth",
-                    hint="The file repeats its tensors out of proportion to its size.",
+                    hint=OUT_OF_PROPORTION,
                 )
+            with locate(member=f"{state_dict.name}.pth"):
+                self._admit_bytes(tensor.nbytes)
+
+    def _admit_bytes(self, size: int) -> None:
+        """Raise LimitError where all files together would come to more than such an archive may."""
+        self._bytes += size
+        if self._bytes > self._most_bytes:
+            problem = f"expected at most {self._most_bytes:,} bytes to write, found more."
+            raise LimitError(problem, hint=OUT_OF_PROPORTION)
 
     def _json(self, name: str, value: Any) -> str:
         text = json.dumps(strict_json(value), indent=2, allow_nan=False)
+        self._admit_bytes(len(text))
         return self._file(name, f"{text}\n".encode("ascii"))
 
     def _file(self, name: str, content: bytes) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ import pytest
 
 from strongbox.archive import Contents, open_archive, write_archive
 from strongbox.cli import main
+from strongbox.cli.extract import extract_archive
+from strongbox.errors import LimitError
+from strongbox.limits import Limits
 from strongbox.tensors import DTYPES
 from strongbox.values import from_portable, same
 from tests.core.cli.archives import ARCHIVES, PPO, hostile_text, make_archive
@@ -123,12 +128,23 @@ def test_names_of_tensors_stay_inside(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "out"}
 
 
+def test_one_value_used_often_is_not_written_without_end(tmp_path: Path) -> None:
+    """Lists of lists of the same: a few hundred bytes that are a million characters once written out."""
+    row = ["text"] * 100
+    content = base64.b64encode(pickle.dumps([row] * 100, protocol=4)).decode("ascii")
+    path = make_archive(tmp_path / "a.zip", {"rows": {":type:": "<class 'list'>", ":serialized:": content}})
+    archive = open_archive(path, limits=Limits(data_bytes=2000))
+    with archive, pytest.raises(LimitError, match=r"bytes to write, found more\. The file repeats what it holds out"):
+        extract_archive(archive, tmp_path / "out")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"a.zip"}
+
+
 @pytest.mark.parametrize("count", [20_000, 200])
 def test_one_tensor_under_many_names_is_not_written_without_end(count: int, tmp_path: Path, capsys: Captured) -> None:
     array = numpy.zeros(4 if count > 200 else 1 << 20, "float32")
     archive = written(tmp_path / "a.zip", policy={f"name{index}": array for index in range(count)})
     assert main(["extract", str(archive), "--to", str(tmp_path / "out")]) == 2
-    assert "repeats its tensors out of proportion to its size" in capsys.readouterr().err
+    assert "out of proportion to its size" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"a.zip"}
 
 
