@@ -31,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StrongboxError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        return _close_quietly()
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as error:  # a full disk, say; files are read and written by those who name them
+        _discard_output()
+        return _fail(f"the output cannot be written: {error.strerror or error}.", WRONG_USE)
     except KeyboardInterrupt:
         return _fail("interrupted.", INTERRUPTED)
 
@@ -86,7 +90,6 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def _close_quietly() -> int:
-    """Nobody reads on; without this, the interpreter would complain when it flushes its streams."""
+def _discard_output() -> None:
+    """What is left goes nowhere; without this, the interpreter would complain when it flushes its streams."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE

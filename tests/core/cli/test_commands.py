@@ -121,6 +121,24 @@ def test_a_reader_that_stops_early() -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+@pytest.mark.parametrize("command", [["inspect", str(PPO)], ["check", "--json", str(PPO)], ["completion", "bash"]])
+def test_a_full_disk(command: list[str]) -> None:
+    program = [sys.executable, "-m", "strongbox", *command]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"strongbox: the output cannot be written: No space left on device.\n"
+
+
+def test_a_path_without_a_name(capsys: Captured) -> None:
+    for command in ("inspect", "check"):
+        assert main([command, ""]) == 2
+    out, err = capsys.readouterr()
+    assert "expected a file, found a folder" in out
+    assert "expected a file, found a folder" in err
+
+
 def test_a_stream_of_plain_ascii(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "a.zip", {"größe": "箱", "lr": 1})
     done = run("inspect", str(archive), env={**os.environ, "PYTHONIOENCODING": "ascii"})
