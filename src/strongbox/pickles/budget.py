@@ -45,7 +45,7 @@ class Budget:
         self.nodes += number
         if self.nodes > self.limits.nodes:
             raise LimitError(
-                f"Expected pickles of at most {self.limits.nodes} values in all, found more.",
+                f"expected pickles of at most {self.limits.nodes} values in all, found more.",
                 hint="Where the file is trusted, raise Limits.nodes.",
             )
 
@@ -54,7 +54,7 @@ class Budget:
         self.inflated_bytes += size
         if self.inflated_bytes > self.most_inflated:
             raise LimitError(
-                f"Expected deflated members of at most {self.most_inflated} bytes in all, found more.",
+                f"expected deflated members of at most {self.most_inflated} bytes in all, found more.",
                 hint="Where the file is trusted, raise Limits.inflated_bytes and Limits.deflate_ratio.",
             )
 
@@ -62,13 +62,13 @@ class Budget:
         """Use up one key that is a tuple."""
         self.tuple_keys += 1
         if self.tuple_keys > TUPLE_KEYS:
-            raise LimitError(f"Expected at most {TUPLE_KEYS} tuples as keys of dictionaries and sets, found more.")
+            raise LimitError(f"expected at most {TUPLE_KEYS} tuples as keys of dictionaries and sets, found more.")
 
     @contextmanager
     def nested(self) -> Iterator[None]:
         """Hold this open while a pickle that was found inside a pickle is decoded."""
         if self.level >= self.limits.depth:
-            raise LimitError(f"Expected at most {self.limits.depth} pickles inside one another, found more.")
+            raise LimitError(f"expected at most {self.limits.depth} pickles inside one another, found more.")
         self.level += 1
         try:
             yield

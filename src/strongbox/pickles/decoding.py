@@ -58,7 +58,7 @@ def decode(
     """
     decoded, end = decode_next(data, 0, limits=limits, budget=budget, persistent=persistent)
     if end != memoryview(data).nbytes:
-        raise FormatError("Expected nothing after the pickle, found more bytes.", offset=end)
+        raise FormatError("expected nothing after the pickle, found more bytes.", offset=end)
     return decoded
 
 
@@ -97,12 +97,12 @@ def _read_protocol(machine: Machine, start: int) -> tuple[int, int]:
         raise error
     if head[0] != PROTO:
         raise RefusedError(
-            f"Expected a pickle of protocol 2 to 5, which starts with byte 0x80, found byte 0x{head[0]:02x}.",
+            f"expected a pickle of protocol 2 to 5, which starts with byte 0x80, found byte 0x{head[0]:02x}.",
             offset=start,
             hint="Save the object again with pickle protocol 2 or later.",
         )
     if head[1] not in PROTOCOLS:
-        raise RefusedError(f"Expected pickle protocol 2 to 5, found {head[1]}.", offset=start)
+        raise RefusedError(f"expected pickle protocol 2 to 5, found {head[1]}.", offset=start)
     return head[1], start + 2
 
 
@@ -118,7 +118,7 @@ def _run(machine: Machine, position: int) -> int:
                 return position + 1
             position = dispatch[opcode](machine, position + 1)
         problem: StrongboxError = LimitError(
-            f"Expected pickles of at most {allowed} opcodes in all, found more.",
+            f"expected pickles of at most {allowed} opcodes in all, found more.",
             hint="Where the file is trusted, raise Limits.pickle_opcodes.",
         )
     except (StrongboxError, IndexError, struct.error, UnicodeDecodeError) as error:
@@ -134,20 +134,20 @@ def _explain(machine: Machine, error: Exception, position: int) -> StrongboxErro
     if isinstance(error, StrongboxError):
         return error
     if isinstance(error, UnicodeDecodeError):
-        return FormatError("Expected text in UTF-8, found other bytes.")
+        return FormatError("expected text in UTF-8, found other bytes.")
     if isinstance(error, struct.error) or position >= machine.end:
         return machine.shortage()
     opcode = Opcode(machine.data[position])
-    return FormatError(f"Expected a value on the stack for opcode {opcode.name}, found none.")
+    return FormatError(f"expected a value on the stack for opcode {opcode.name}, found none.")
 
 
 def _finish(machine: Machine, protocol: int, end: int, *, opcodes: int) -> Decoded:
     """Check that exactly one value is left, and how large it is, in time that the pickle's length allows."""
     if machine.marks:
-        raise FormatError("Expected every MARK to be used up at STOP, found one open.", offset=end - 1)
+        raise FormatError("expected every MARK to be used up at STOP, found one open.", offset=end - 1)
     if len(machine.stack) != 1:
         found = len(machine.stack)
-        raise FormatError(f"Expected one value on the stack at STOP, found {found}.", offset=end - 1)
+        raise FormatError(f"expected one value on the stack at STOP, found {found}.", offset=end - 1)
     root = machine.stack[0]
     nodes, cyclic = measure([root, *machine.popped], machine.limits, quick=EXPANSION * opcodes)
     machine.budget.count_nodes(nodes)

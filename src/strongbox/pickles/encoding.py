@@ -43,7 +43,7 @@ def encode(node: Node | Decoded, *, protocol: int = 4, limits: Limits = DEFAULT_
     writer = kind(limits, share_all=cyclic or bool(decoded.popped))
     pickle = writer.write_all(decoded)
     if len(pickle) > limits.pickle_bytes:
-        raise LimitError(f"Expected a pickle of at most {limits.pickle_bytes} bytes, found {len(pickle)}.")
+        raise LimitError(f"expected a pickle of at most {limits.pickle_bytes} bytes, found {len(pickle)}.")
     return pickle
 
 
@@ -55,11 +55,11 @@ def encode_part(node: Node, *, protocol: int = 4, limits: Limits = DEFAULT_LIMIT
     kind = _writer(protocol)
     _, cyclic = measure([node], limits)
     if cyclic:
-        raise UnsupportedError("Expected a tree to encode as a part, found a value that contains itself.")
+        raise UnsupportedError("expected a tree to encode as a part, found a value that contains itself.")
     return Encoded(kind(limits, share_all=False).write_part(node), protocol)
 
 
 def _writer(protocol: int) -> type[Writer]:
     if protocol not in WRITERS:
-        raise UnsupportedError(f"Expected pickle protocol 2 or 4 to write, found {protocol}.")
+        raise UnsupportedError(f"expected pickle protocol 2 or 4 to write, found {protocol}.")
     return WRITERS[protocol]

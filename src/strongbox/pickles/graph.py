@@ -121,14 +121,14 @@ def _count_with_cycles(roots: list[Node], limits: Limits) -> int:
         total += survey.visit(waiting.pop())
         _check_nodes(total, limits)
     if survey.cyclic:
-        raise FormatError("Expected a value that does not contain itself, found one that does.")
+        raise FormatError("expected a value that does not contain itself, found one that does.")
     return total
 
 
 def _check_nodes(number: int, limits: Limits) -> None:
     if number > limits.nodes:
         raise LimitError(
-            f"Expected a pickle of at most {limits.nodes} values, found more once shared parts are expanded.",
+            f"expected a pickle of at most {limits.nodes} values, found more once shared parts are expanded.",
             hint="Where the file is trusted, raise Limits.nodes.",
         )
 
@@ -188,7 +188,7 @@ class _Survey:
     def _check_depth(self, depth: int) -> None:
         if depth > self.limits.depth:
             raise LimitError(
-                f"Expected values nested at most {self.limits.depth} deep, found more.",
+                f"expected values nested at most {self.limits.depth} deep, found more.",
                 hint="Where the file is trusted, raise Limits.depth.",
             )
 

@@ -70,7 +70,7 @@ def measured(layout: str, convert: Callable[[Machine, int, int], Node]) -> Handl
         if end > machine.end:
             raise machine.shortage()
         if end < start:
-            raise FormatError("Expected a length, found a negative number.")
+            raise FormatError("expected a length, found a negative number.")
         machine.stack.append(convert(machine, start, end))
         return end
 
@@ -104,7 +104,7 @@ def to_integer(machine: Machine, start: int, end: int) -> int:
         value = int.from_bytes(machine.data[start:end], "little", signed=True)
         if value.bit_length() <= 8 * limit:
             return value
-    raise LimitError(f"Expected an integer of at most {limit} bytes, found one of {end - start}.")
+    raise LimitError(f"expected an integer of at most {limit} bytes, found one of {end - start}.")
 
 
 # ---- tuples, lists, dictionaries, sets
@@ -176,7 +176,7 @@ def add_many(machine: Machine, position: int) -> int:
     items = machine.pop_mark()
     target = machine.stack[-1]
     if type(target) is not set:
-        raise RefusedError(f"Expected a set to add to, found a {type(target).__name__}.")
+        raise RefusedError(f"expected a set to add to, found a {type(target).__name__}.")
     check_keys(items, machine.budget)
     target.update(items)
     return position
@@ -187,9 +187,9 @@ def _extend(target: Node, items: list[Node]) -> None:
     if kind is list:
         target.extend(items)
     elif kind is not Call:
-        raise RefusedError(f"Expected a list to append to, found a {kind.__name__}.")
+        raise RefusedError(f"expected a list to append to, found a {kind.__name__}.")
     elif target.items or target.has_state:
-        raise RefusedError("Expected appending to come before items and state, found it after.")
+        raise RefusedError("expected appending to come before items and state, found it after.")
     else:
         target.appended.extend(items)
 
@@ -197,15 +197,15 @@ def _extend(target: Node, items: list[Node]) -> None:
 def _update(machine: Machine, target: Node, items: list[Node]) -> None:
     keys, values = items[::2], items[1::2]
     if len(keys) != len(values):
-        raise FormatError("Expected a value for every key, found none for the last.")
+        raise FormatError("expected a value for every key, found none for the last.")
     check_keys(keys, machine.budget)
     kind = type(target)
     if kind is dict:
         target.update(zip(keys, values, strict=True))
     elif kind is not Call:
-        raise RefusedError(f"Expected a dictionary to set items in, found a {kind.__name__}.")
+        raise RefusedError(f"expected a dictionary to set items in, found a {kind.__name__}.")
     elif target.has_state:
-        raise RefusedError("Expected items to be set before the state, found it after.")
+        raise RefusedError("expected items to be set before the state, found it after.")
     else:
         target.items.extend(zip(keys, values, strict=True))
 
@@ -283,7 +283,7 @@ def _read_line(machine: Machine, position: int) -> tuple[str, int]:
         return window[:length].decode("latin-1"), position + length + 1
     if position + len(window) == machine.end:
         raise machine.shortage()
-    raise LimitError(f"Expected names of at most {NAME_LENGTH} characters, found a longer one.")
+    raise LimitError(f"expected names of at most {NAME_LENGTH} characters, found a longer one.")
 
 
 def name_stack(machine: Machine, position: int) -> int:
@@ -317,11 +317,11 @@ def new_keywords(machine: Machine, position: int) -> int:
 
 def _check_keywords(keywords: Node) -> dict[str, Node]:
     if type(keywords) is not dict:
-        raise FormatError(f"Expected keyword arguments as a dictionary, found a {type(keywords).__name__}.")
+        raise FormatError(f"expected keyword arguments as a dictionary, found a {type(keywords).__name__}.")
     if len(keywords) > KEYWORDS:
-        raise LimitError(f"Expected at most {KEYWORDS} keyword arguments, found {len(keywords)}.")
+        raise LimitError(f"expected at most {KEYWORDS} keyword arguments, found {len(keywords)}.")
     if any(type(name) is not str for name in keywords):
-        raise FormatError("Expected keyword arguments by name, found other keys.")
+        raise FormatError("expected keyword arguments by name, found other keys.")
     return dict(keywords)
 
 
@@ -330,9 +330,9 @@ def build(machine: Machine, position: int) -> int:
     state = machine.stack.pop()
     target = machine.stack[-1]
     if type(target) is not Call:
-        raise RefusedError(f"Expected the state of something called, found that of a {type(target).__name__}.")
+        raise RefusedError(f"expected the state of something called, found that of a {type(target).__name__}.")
     if target.has_state:
-        raise RefusedError("Expected one state for each call, found a second.")
+        raise RefusedError("expected one state for each call, found a second.")
     target.state = state
     target.has_state = True
     return position
@@ -341,7 +341,7 @@ def build(machine: Machine, position: int) -> int:
 def persistent(machine: Machine, position: int) -> int:
     """Replace the last value by a reference to something outside of the pickle."""
     if not machine.persistent:
-        raise RefusedError("Opcode BINPERSID is not allowed here: only the pickle of a .pth file refers outside of it.")
+        raise RefusedError("opcode BINPERSID is not allowed here: only the pickle of a .pth file refers outside of it.")
     machine.stack.append(PersistentId(machine.stack.pop()))
     return position
 
@@ -403,8 +403,8 @@ def refuse(machine: Machine, position: int) -> int:
     try:
         opcode = Opcode(byte)
     except ValueError:
-        raise FormatError(f"Expected a pickle opcode, found byte 0x{byte:02x}, which is none.") from None
-    raise RefusedError(f"Opcode {opcode.name} is not allowed: {REASONS[opcode]}.")
+        raise FormatError(f"expected a pickle opcode, found byte 0x{byte:02x}, which is none.") from None
+    raise RefusedError(f"opcode {opcode.name} is not allowed: {REASONS[opcode]}.")
 
 
 DISPATCH: list[Handler] = [refuse] * 256

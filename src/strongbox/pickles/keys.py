@@ -42,12 +42,12 @@ def check_keys(keys: Iterable[Node], budget: Budget) -> None:
 def _check_tuple(key: tuple[Node, ...]) -> None:
     inner = [item for item in key[:KEY_ITEMS] if type(item) is tuple]
     if len(key) + sum(map(len, inner)) > KEY_ITEMS:
-        raise LimitError(f"Expected a tuple of at most {KEY_ITEMS} values as a key, found a longer one.")
+        raise LimitError(f"expected a tuple of at most {KEY_ITEMS} values as a key, found a longer one.")
     for item in (part for whole in (key, *inner) for part in whole):
         if type(item) is not tuple:
             _check_scalar(item)
     if any(type(item) is tuple for whole in inner for item in whole):
-        raise RefusedError("Expected a key that is a scalar or a shallow tuple, found tuples nested deeper.")
+        raise RefusedError("expected a key that is a scalar or a shallow tuple, found tuples nested deeper.")
 
 
 def _check_scalar(key: Node) -> None:
@@ -55,9 +55,9 @@ def _check_scalar(key: Node) -> None:
     if kind in PLAIN_KEYS:
         return
     if kind is not int:
-        raise RefusedError(f"Expected a key that is a scalar or a shallow tuple, found a {kind.__name__}.")
+        raise RefusedError(f"expected a key that is a scalar or a shallow tuple, found a {kind.__name__}.")
     if key.bit_length() > KEY_BITS:
-        raise RefusedError(f"Expected an integer key of at most {KEY_BITS} bits, found a larger one.")
+        raise RefusedError(f"expected an integer key of at most {KEY_BITS} bits, found a larger one.")
 
 
 def key_order(key: Node, depth: int = ORDER_DEPTH) -> tuple[Any, ...]:

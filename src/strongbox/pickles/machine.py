@@ -50,15 +50,15 @@ class Machine:
         """The error to raise where the bytes end too early."""
         if self.cut:
             return LimitError(
-                f"Expected a pickle of at most {self.limits.pickle_bytes} bytes, found a longer one.",
+                f"expected a pickle of at most {self.limits.pickle_bytes} bytes, found a longer one.",
                 hint="Where the file is trusted, raise Limits.pickle_bytes.",
             )
-        return FormatError("Expected more of the pickle, found the end of its bytes.", hint="The file is cut short.")
+        return FormatError("expected more of the pickle, found the end of its bytes.", hint="The file is cut short.")
 
     def pop_mark(self) -> list[Node]:
         """Take what was pushed since the last MARK off the stack, the MARK too."""
         if not self.marks:
-            raise FormatError("Expected a MARK on the stack, found none.")
+            raise FormatError("expected a MARK on the stack, found none.")
         items = self.stack
         self.stack = self.marks.pop()
         return items
@@ -67,7 +67,7 @@ class Machine:
         """Take ``count`` values off the stack."""
         stack = self.stack
         if len(stack) < count:
-            raise FormatError(f"Expected {count} values on the stack, found {len(stack)}.")
+            raise FormatError(f"expected {count} values on the stack, found {len(stack)}.")
         items = stack[-count:]
         del stack[-count:]
         return items
@@ -78,7 +78,7 @@ class Machine:
         memo[index] = self.stack[-1]
         if len(memo) > self.limits.pickle_memo:
             raise LimitError(
-                f"Expected at most {self.limits.pickle_memo} entries in a pickle's memo, found more.",
+                f"expected at most {self.limits.pickle_memo} entries in a pickle's memo, found more.",
                 hint="Where the file is trusted, raise Limits.pickle_memo.",
             )
 
@@ -87,12 +87,12 @@ class Machine:
         try:
             self.stack.append(self.memo[index])
         except KeyError:
-            raise FormatError(f"Expected memo entry {index} to be set, found it empty.") from None
+            raise FormatError(f"expected memo entry {index} to be set, found it empty.") from None
 
     def name(self, module: Node, name: Node) -> None:
         """Push the Global of this name; the same name gives the same node."""
         if type(module) is not str or type(name) is not str:
-            raise FormatError("Expected a name as two strings, found other values.")
+            raise FormatError("expected a name as two strings, found other values.")
         known = self.named.get((module, name))
         if known is None:
             check_name(module, name)
@@ -104,7 +104,7 @@ class Machine:
         if type(function) is Global:
             self.called[function] = None
         elif type(function) is not Call:
-            raise FormatError(f"Expected a name to call, found a value of type {type(function).__name__}.")
+            raise FormatError(f"expected a name to call, found a value of type {type(function).__name__}.")
         if type(arguments) is not tuple:
-            raise FormatError(f"Expected a tuple of arguments, found a value of type {type(arguments).__name__}.")
+            raise FormatError(f"expected a tuple of arguments, found a value of type {type(arguments).__name__}.")
         self.stack.append(Call(function, arguments, kind=kind))

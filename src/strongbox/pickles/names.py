@@ -22,8 +22,8 @@ DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 def check_name(module: str, name: str) -> None:
     """Raise RefusedError or LimitError unless these are the plain names of a module and of something in it."""
     if len(module) > NAME_LENGTH or len(name) > NAME_LENGTH:
-        raise LimitError(f"Expected names of at most {NAME_LENGTH} characters, found a longer one.")
+        raise LimitError(f"expected names of at most {NAME_LENGTH} characters, found a longer one.")
     if not DOTTED.fullmatch(module):
-        raise RefusedError(f"Expected the name of a module in plain ASCII, found {module!a}.")
+        raise RefusedError(f"expected the name of a module in plain ASCII, found {module!a}.")
     if not DOTTED.fullmatch(name):
-        raise RefusedError(f"Expected a name in plain ASCII inside module {module}, found {name!a}.")
+        raise RefusedError(f"expected a name in plain ASCII inside module {module}, found {name!a}.")

@@ -24,6 +24,7 @@ one large blob from many places.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 __all__ = ["Call", "Decoded", "Encoded", "Global", "Node", "PersistentId"]
@@ -124,7 +125,16 @@ class Decoded:
 
     def statements_on(self, call: Call) -> list[Call]:
         """The popped calls whose first argument is ``call``, in order."""
-        return [popped for popped in self.popped if popped.arguments and popped.arguments[0] is call]
+        return self._statements.get(id(call), [])
+
+    @cached_property
+    def _statements(self) -> dict[int, list[Call]]:
+        # Looked up once: going through all of them for each call is quadratic.
+        statements: dict[int, list[Call]] = {}
+        for popped in self.popped:
+            if popped.arguments:
+                statements.setdefault(id(popped.arguments[0]), []).append(popped)
+        return statements
 
 
 class Encoded:

@@ -92,6 +92,6 @@ TorchWriter.methods = {
 
 def _unsupported(what: str) -> UnsupportedError:
     return UnsupportedError(
-        f"Expected values that torch.load(weights_only=True) reads, found {what}.",
+        f"expected values that torch.load(weights_only=True) reads, found {what}.",
         hint="Keep it in the archive's data, not in a .pth file.",
     )

@@ -80,13 +80,13 @@ class Writer:
         kind = type(node)
         method = self.methods.get(kind)
         if method is None:
-            raise UnsupportedError(f"Expected a node to write, found a {kind.__module__}.{kind.__qualname__}.")
+            raise UnsupportedError(f"expected a node to write, found a {kind.__module__}.{kind.__qualname__}.")
         if kind in LEAVES:
             method(self, node)
             return
         self.level += 1
         if self.level > LEVELS:
-            raise LimitError(f"Expected values and functions nested at most {LEVELS} deep, found more.")
+            raise LimitError(f"expected values and functions nested at most {LEVELS} deep, found more.")
         method(self, node)
         self.level -= 1
 
@@ -109,7 +109,7 @@ class Writer:
                 self.emit(opcode, len(content).to_bytes(width, "little"))
                 self.output += content
                 return
-        raise UnsupportedError(f"Expected a value that fits its opcode, found one of {len(content)} bytes.")
+        raise UnsupportedError(f"expected a value that fits its opcode, found one of {len(content)} bytes.")
 
     def emit_index(self, index: int, short: Opcode, long: Opcode) -> None:
         """Write an opcode about the memo with its number."""
@@ -142,7 +142,7 @@ class Writer:
             return
         index = self.memo[key] = len(self.memo)
         if index >= self.limits.pickle_memo:
-            raise LimitError(f"Expected at most {self.limits.pickle_memo} shared parts in a pickle, found more.")
+            raise LimitError(f"expected at most {self.limits.pickle_memo} shared parts in a pickle, found more.")
         self.memoize(index)
 
     # ---- scalars
@@ -174,7 +174,7 @@ class Writer:
         """Write a whole number of more than 32 bits in two's complement."""
         limit = self.limits.long_bytes
         if node.bit_length() > 8 * limit:
-            raise LimitError(f"Expected an integer of at most {limit} bytes, found one of {node.bit_length()} bits.")
+            raise LimitError(f"expected an integer of at most {limit} bytes, found one of {node.bit_length()} bits.")
         size = (node if node >= 0 else ~node).bit_length() // 8 + 1
         self.emit_measured(node.to_bytes(size, "little", signed=True), LONGS)
 
@@ -295,14 +295,14 @@ class Writer:
     def write_encoded(self, node: Encoded) -> None:
         """Write what has been encoded before."""
         if node.protocol > self.protocol:
-            raise UnsupportedError(f"Expected a part of protocol {self.protocol}, found one of {node.protocol}.")
+            raise UnsupportedError(f"expected a part of protocol {self.protocol}, found one of {node.protocol}.")
         self.output += node.content
         self.remember(node)
 
     def write_call(self, node: Call) -> None:
         """Write a call, what is done to its result, and the popped calls about it."""
         if type(node.function) not in (Global, Call) or type(node.arguments) is not tuple:
-            raise UnsupportedError("Expected a call of a name with a tuple of arguments, found another call.")
+            raise UnsupportedError("expected a call of a name with a tuple of arguments, found another call.")
         self.write(node.function)
         self.emit(self._write_items(node.arguments))
         if node.keywords:
@@ -319,7 +319,7 @@ class Writer:
         elif node.kind == "reduce" and not node.keywords:
             self.emit(Opcode.REDUCE)
         else:
-            raise UnsupportedError(f"Expected a call that pickle can write, found one of kind {node.kind!r}.")
+            raise UnsupportedError(f"expected a call that pickle can write, found one of kind {node.kind!r}.")
 
     def _complete(self, node: Call) -> None:
         """Write what is done to the result of a call that is on top of the stack."""

@@ -59,7 +59,7 @@ def test_what_is_not_obeyed_is_refused() -> None:
 
 @pytest.mark.parametrize("opcode", REASONS, ids=lambda opcode: opcode.name)
 def test_forbidden_opcodes_are_refused_by_name(opcode: Opcode) -> None:
-    refused(row(ONE, bytes([opcode]), b"\x01\n"), RefusedError, 4, f"Opcode {opcode.name} is not allowed: ")
+    refused(row(ONE, bytes([opcode]), b"\x01\n"), RefusedError, 4, f"opcode {opcode.name} is not allowed: ")
 
 
 @pytest.mark.parametrize("byte", sorted(set(range(256)) - {opcode.value for opcode in Opcode}))
@@ -127,7 +127,7 @@ def test_protocols(protocol: int) -> None:
 
 @pytest.mark.parametrize("protocol", [0, 1, 6, 255])
 def test_other_protocols_are_refused(protocol: int) -> None:
-    refused(bytes([0x80, protocol]) + b"N.", RefusedError, 0, f"Expected pickle protocol 2 to 5, found {protocol}.")
+    refused(bytes([0x80, protocol]) + b"N.", RefusedError, 0, f"expected pickle protocol 2 to 5, found {protocol}.")
 
 
 @pytest.mark.parametrize("protocol", [0, 1])
@@ -198,8 +198,8 @@ def test_qualified_names_are_kept_as_they_stand() -> None:
 
 
 def test_a_name_must_be_text() -> None:
-    refused(row(ONE, TEXT, p.STACK_GLOBAL), FormatError, 7, "Expected a name as two strings")
-    refused(row(TEXT, p.SHORT_BINBYTES + b"\x01a", p.STACK_GLOBAL), FormatError, 8, "Expected a name as two strings")
+    refused(row(ONE, TEXT, p.STACK_GLOBAL), FormatError, 7, "expected a name as two strings")
+    refused(row(TEXT, p.SHORT_BINBYTES + b"\x01a", p.STACK_GLOBAL), FormatError, 8, "expected a name as two strings")
 
 
 def test_long_names_are_refused() -> None:
@@ -255,16 +255,16 @@ WRONG_TARGETS = [
         "append to a dictionary",
         p.EMPTY_DICT + ONE + p.APPEND,
         RefusedError,
-        "Expected a list to append to, found a dict",
+        "expected a list to append to, found a dict",
     ),
     ("append to a tuple", p.EMPTY_TUPLE + ONE + p.APPEND, RefusedError, "found a tuple"),
     ("append to a name", NAME + ONE + p.APPEND, RefusedError, "found a Global"),
     ("append to a number", ONE + p.MARK + ONE + p.APPENDS, RefusedError, "found a int"),
     ("append to bytes", p.BYTEARRAY8 + bytes(8) + ONE + p.APPEND, RefusedError, "found a bytearray"),
-    ("set an item of a list", p.EMPTY_LIST + ONE + ONE + p.SETITEM, RefusedError, "Expected a dictionary"),
+    ("set an item of a list", p.EMPTY_LIST + ONE + ONE + p.SETITEM, RefusedError, "expected a dictionary"),
     ("set items of a set", p.EMPTY_SET + p.MARK + ONE + ONE + p.SETITEMS, RefusedError, "found a set"),
     ("set an item of a name", NAME + ONE + ONE + p.SETITEM, RefusedError, "found a Global"),
-    ("add to a list", p.EMPTY_LIST + p.MARK + ONE + p.ADDITEMS, RefusedError, "Expected a set to add to, found a list"),
+    ("add to a list", p.EMPTY_LIST + p.MARK + ONE + p.ADDITEMS, RefusedError, "expected a set to add to, found a list"),
     ("add to a frozen set", p.MARK + p.FROZENSET + p.MARK + ONE + p.ADDITEMS, RefusedError, "found a frozenset"),
     ("add to a call", call() + p.MARK + ONE + p.ADDITEMS, RefusedError, "found a Call"),
     ("build a name", NAME + p.EMPTY_DICT + p.BUILD, RefusedError, "found that of a Global"),
@@ -277,18 +277,18 @@ WRONG_TARGETS = [
         "call a number",
         ONE + p.EMPTY_TUPLE + p.REDUCE,
         FormatError,
-        "Expected a name to call, found a value of type int",
+        "expected a name to call, found a value of type int",
     ),
     ("call a text", TEXT + p.EMPTY_TUPLE + p.NEWOBJ, FormatError, "found a value of type str"),
-    ("call with a list", NAME + p.EMPTY_LIST + p.REDUCE, FormatError, "Expected a tuple of arguments"),
-    ("new with a list", NAME + p.EMPTY_LIST + p.NEWOBJ, FormatError, "Expected a tuple of arguments"),
-    ("keywords as a list", NAME + p.EMPTY_TUPLE + p.EMPTY_LIST + p.NEWOBJ_EX, FormatError, "Expected keyword"),
-    ("keywords as None", NAME + p.EMPTY_TUPLE + p.NONE + p.NEWOBJ_EX, FormatError, "Expected keyword"),
+    ("call with a list", NAME + p.EMPTY_LIST + p.REDUCE, FormatError, "expected a tuple of arguments"),
+    ("new with a list", NAME + p.EMPTY_LIST + p.NEWOBJ, FormatError, "expected a tuple of arguments"),
+    ("keywords as a list", NAME + p.EMPTY_TUPLE + p.EMPTY_LIST + p.NEWOBJ_EX, FormatError, "expected keyword"),
+    ("keywords as None", NAME + p.EMPTY_TUPLE + p.NONE + p.NEWOBJ_EX, FormatError, "expected keyword"),
     (
         "keywords by number",
         NAME + p.EMPTY_TUPLE + p.EMPTY_DICT + ONE + ONE + p.SETITEM + p.NEWOBJ_EX,
         FormatError,
-        "Expected keyword",
+        "expected keyword",
     ),
 ]
 
@@ -325,7 +325,7 @@ def test_what_is_popped_and_stands_elsewhere_is_no_statement() -> None:
 
 def test_persistent_ids_only_where_they_are_expected() -> None:
     content = row(TEXT, p.TUPLE1, p.BINPERSID)
-    refused(content, RefusedError, 6, "Opcode BINPERSID is not allowed here")
+    refused(content, RefusedError, 6, "opcode BINPERSID is not allowed here")
     root = decode(content, persistent=True).root
     assert type(root) is PersistentId
     assert root.value == ("a",)
@@ -523,11 +523,11 @@ def test_negative_lengths() -> None:
     ],
 )
 def test_large_integers(code: bytes) -> None:
-    refused(row(code), LimitError, 2, "Expected an integer of at most 16 bytes")
+    refused(row(code), LimitError, 2, "expected an integer of at most 16 bytes")
 
 
 def test_text_must_be_utf_8() -> None:
-    refused(row(p.SHORT_BINUNICODE, b"\x01\xff"), FormatError, 2, "Expected text in UTF-8")
+    refused(row(p.SHORT_BINUNICODE, b"\x01\xff"), FormatError, 2, "expected text in UTF-8")
 
 
 @pytest.mark.parametrize("code", [p.BINGET + b"\x01", p.LONG_BINGET + b"\xff\xff\xff\xff"])
@@ -546,22 +546,22 @@ def test_memo_limit() -> None:
 
 
 SHAPES = [
-    ("no value", b"", FormatError, 2, "Expected one value on the stack at STOP, found 0"),
+    ("no value", b"", FormatError, 2, "expected one value on the stack at STOP, found 0"),
     ("two values", ONE + ONE, FormatError, 6, "found 2"),
-    ("open MARK", p.MARK + ONE, FormatError, 5, "Expected every MARK to be used up"),
-    ("value before an open MARK", ONE + p.MARK, FormatError, 5, "Expected every MARK to be used up"),
-    ("no MARK for TUPLE", ONE + p.TUPLE, FormatError, 4, "Expected a MARK on the stack"),
-    ("no MARK for POP_MARK", p.POP_MARK, FormatError, 2, "Expected a MARK on the stack"),
+    ("open MARK", p.MARK + ONE, FormatError, 5, "expected every MARK to be used up"),
+    ("value before an open MARK", ONE + p.MARK, FormatError, 5, "expected every MARK to be used up"),
+    ("no MARK for TUPLE", ONE + p.TUPLE, FormatError, 4, "expected a MARK on the stack"),
+    ("no MARK for POP_MARK", p.POP_MARK, FormatError, 2, "expected a MARK on the stack"),
     (
         "nothing to append to",
         p.MARK + ONE + p.APPENDS,
         FormatError,
         5,
-        "Expected a value on the stack for opcode APPENDS",
+        "expected a value on the stack for opcode APPENDS",
     ),
     ("POP of a MARK", ONE + p.MARK + p.POP, FormatError, 5, "for opcode POP,"),
-    ("TUPLE2 across a MARK", ONE + p.MARK + ONE + p.TUPLE2, FormatError, 7, "Expected 2 values on the stack, found 1"),
-    ("REDUCE across a MARK", NAME + p.MARK + p.EMPTY_TUPLE + p.REDUCE, FormatError, 20, "Expected 2 values"),
+    ("TUPLE2 across a MARK", ONE + p.MARK + ONE + p.TUPLE2, FormatError, 7, "expected 2 values on the stack, found 1"),
+    ("REDUCE across a MARK", NAME + p.MARK + p.EMPTY_TUPLE + p.REDUCE, FormatError, 20, "expected 2 values"),
     ("APPEND across a MARK", p.EMPTY_LIST + p.MARK + ONE + p.APPEND, FormatError, 6, "for opcode APPEND,"),
     ("memo of a MARK", ONE + p.MARK + p.MEMOIZE, FormatError, 5, "for opcode MEMOIZE,"),
     (
@@ -569,7 +569,7 @@ SHAPES = [
         p.EMPTY_DICT + p.MARK + ONE + p.SETITEMS,
         FormatError,
         6,
-        "Expected a value for every key",
+        "expected a value for every key",
     ),
     ("BUILD of nothing", ONE + p.BUILD, FormatError, 4, "for opcode BUILD,"),
 ]
@@ -581,8 +581,8 @@ def test_shapes(code: bytes, kind: type[StrongboxError], offset: int, words: str
 
 
 def test_nothing_may_follow() -> None:
-    refused(row(ONE) + b"\n", FormatError, 5, "Expected nothing after the pickle")
-    refused(row(ONE) + row(ONE), FormatError, 5, "Expected nothing after the pickle")
+    refused(row(ONE) + b"\n", FormatError, 5, "expected nothing after the pickle")
+    refused(row(ONE) + row(ONE), FormatError, 5, "expected nothing after the pickle")
 
 
 def test_rows_of_pickles() -> None:

@@ -271,12 +271,12 @@ def test_a_long_chain_of_functions_is_refused_in_words() -> None:
 
 def test_other_types_are_refused() -> None:
     for value in (numpy.float64(1.0), numpy.zeros(2), object(), 1j, range(3), type("Text", (str,), {})("a")):
-        refused([value], UnsupportedError, "Expected a node to write, found a ")
+        refused([value], UnsupportedError, "expected a node to write, found a ")
 
 
 def test_other_protocols_are_refused() -> None:
     for protocol in (0, 1, 3, 5):
-        refused(1, UnsupportedError, "Expected pickle protocol 2 or 4", protocol=protocol)
+        refused(1, UnsupportedError, "expected pickle protocol 2 or 4", protocol=protocol)
 
 
 def test_what_a_reader_would_refuse_is_not_written() -> None:
@@ -301,8 +301,8 @@ def test_what_a_reader_would_refuse_is_not_written() -> None:
 
 
 def test_calls_that_cannot_be_made_are_refused() -> None:
-    refused(Call(1, ()), UnsupportedError, "Expected a call of a name")
-    refused(Call(Global("a", "b"), [1]), UnsupportedError, "Expected a call of a name")  # type: ignore[arg-type]
+    refused(Call(1, ()), UnsupportedError, "expected a call of a name")
+    refused(Call(Global("a", "b"), [1]), UnsupportedError, "expected a call of a name")  # type: ignore[arg-type]
     refused(call("a.b", keywords={"a": 1}), UnsupportedError, "found one of kind 'reduce'")
     refused(call("a.b", kind="other"), UnsupportedError, "found one of kind 'other'")
 

@@ -77,10 +77,6 @@ class Builder:
         self.budget = budget
         self.keys = Keys()
         self._decoded = decoded
-        self._statements: dict[int, list[Call]] = {}
-        for call in decoded.popped:
-            if call.arguments:
-                self._statements.setdefault(id(call.arguments[0]), []).append(call)
         self._values: dict[int, tuple[Any, int, int]] = {}
         self._elements: dict[tuple[int, str], Array] = {}
         self._large: set[int] = set()
@@ -125,7 +121,7 @@ class Builder:
 
     def statements(self, call: Call) -> list[Call]:
         """What the pickle does to a call's result by calls whose own result it throws away."""
-        return self._statements.get(id(call), [])
+        return self._decoded.statements_on(call)
 
     def holds_code(self, node: Node) -> bool:
         """Whether there is code by value in a node or anything below it."""
