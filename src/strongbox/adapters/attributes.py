@@ -8,21 +8,34 @@ attributes stay behind, with the reason.
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from .classes import ALGORITHMS
+from .schedules import SCHEDULE_NAMES
 
-__all__ = ["known_base", "refuse_counter", "reserved_names"]
+__all__ = ["defaulted_names", "derived_from", "known_base", "refuse_counter", "reserved_names"]
 
 COUNTERS = frozenset(("num_timesteps", "_num_timesteps_at_start", "_episode_num", "_n_updates", "_n_calls", "n_envs"))
 """Attributes that count something, and are never anything else."""
 
 AMOUNTS = frozenset(("_total_timesteps", "_current_progress_remaining"))
 """Attributes that are numbers, whole or not: ``learn(1e6)`` is common."""
+
+
+DERIVED = {
+    "lr_schedule": ("learning_rate",),
+    "exploration_schedule": ("exploration_initial_eps", "exploration_final_eps", "exploration_fraction"),
+}
+"""Attributes that SB3 makes anew out of others whenever it sets up an agent."""
+
+OF_THE_RUN = frozenset(("device", "env", "tensorboard_log"))
+"""Arguments of constructors that are about where an agent runs, not about what it is."""
 
 
 def known_base(algorithm: type) -> type:
@@ -54,6 +67,18 @@ def refuse_counter(name: str, value: Any) -> str | None:
     if name in AMOUNTS and not (number or (isinstance(value, float | numpy.floating) and math.isfinite(value))):
         return f"expected a number, found {_shown(value)}."
     return None
+
+
+def defaulted_names(algorithm: type[BaseAlgorithm]) -> frozenset[str]:
+    """The attributes that SB3 has a default for, which an agent without them would silently take."""
+    taken = {name for cls in algorithm.__mro__ if "__init__" in vars(cls) for name in inspect.signature(cls).parameters}
+    return frozenset(taken | SCHEDULE_NAMES) - OF_THE_RUN
+
+
+def derived_from(name: str, attributes: Collection[str]) -> tuple[str, ...]:
+    """The attributes that SB3 makes one from, where all of them are there; otherwise none."""
+    sources = DERIVED.get(name, ())
+    return sources if all(source in attributes for source in sources) else ()
 
 
 def _shown(value: Any) -> str:

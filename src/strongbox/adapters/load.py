@@ -19,7 +19,7 @@ from ..archive import Archive, ArchiveFile, open_archive
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import ClassReference, Space, find_opaque
-from .attributes import known_base, refuse_counter, reserved_names
+from .attributes import defaulted_names, derived_from, known_base, refuse_counter, reserved_names
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
 from .draft import Draft, Live, read_draft
@@ -83,6 +83,8 @@ def load(
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
         check_trust(trusted, file)
+        notes = _explain_derived(attributes, left)
+        quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
         environment = prepare_environment(
             env, algorithm, draft, attributes, normalization=file.normalization, force_reset=force_reset
         )
@@ -103,10 +105,11 @@ def load(
         migrated=tuple(draft.migrated),
         replaced=tuple(replaced),
         skipped=tuple(sorted(skipped)),
+        notes=tuple(notes),
     )
     if environment is None and file.normalization is not None:
         keep_normalization(model, file.normalization)
-    attach_report(model, report)
+    attach_report(model, report, quiet=quiet)
     return model
 
 
@@ -160,12 +163,13 @@ def _draft(
     """The migrated draft of an archive; names may be given as the file or as the installed SB3 has them."""
     early = {name: value for name, value in replaced.items() if name in archive.data}
     draft = read_draft(archive, algorithm, replaced=early, skipped=skipped)
-    known = {*archive.data, *archive.parameters, *(archive.variables or ())}
+    known = {*archive.data, *archive.left_out, *archive.parameters, *(archive.variables or ())}
     migrate(draft)
     for name, value in replaced.items():
-        if name in draft.data or name in REQUIRED:
+        if name in draft.data or name in REQUIRED or name in archive.left_out:
             draft.data[name] = Live(value)
-    check_names("custom_objects", replaced.keys() - early.keys(), draft.data.keys() | archive.data.keys())
+    replaceable = {*draft.data, *archive.data, *archive.left_out}
+    check_names("custom_objects", replaced.keys() - early.keys(), replaceable)
     check_names("skip", skipped, known | draft.data.keys())
     for name in skipped & draft.data.keys():
         del draft.data[name]
@@ -215,6 +219,34 @@ def _restore_attributes(
     return attributes, left
 
 
+def _explain_derived(attributes: Collection[str], left: dict[str, str]) -> list[str]:
+    """Take those out of what stayed behind that SB3 makes anew from attributes which are there; say so instead."""
+    notes: list[str] = []
+    for name in list(left):
+        sources = derived_from(name, attributes)
+        if sources:
+            del left[name]
+            notes.append(f"{name}: made anew from {', '.join(sources)}")
+    return notes
+
+
+def _add_left_out(
+    archive: Archive, algorithm: type[BaseAlgorithm], there: Collection[str], left: dict[str, str], notes: list[str]
+) -> frozenset[str]:
+    """Add what the save left out already; gives the names among it that nothing of SB3's stands in for.
+
+    What is no attribute's name is about a part of one (a path that was shortened), and is a note.
+    """
+    lacking: dict[str, str] = {}
+    for name, reason in archive.left_out.items():
+        if not name.isidentifier() or derived_from(name, there):
+            notes.append(f"{name}: {reason}")
+        elif name not in there and name not in left:
+            lacking[name] = f"left out when it was saved: {reason}"
+    left.update(lacking)
+    return frozenset(lacking) - defaulted_names(algorithm)
+
+
 def _restore(restorer: Restorer, name: str, value: Any) -> Any:
     try:
         return restorer(value)
@@ -235,6 +267,7 @@ def _needed(name: str, value: Any, error: StrongboxError) -> RefusedError:
         found = "; ".join(f"{path} is {part.type}: {part.reason}" for path, part in parts.items())
     else:
         found = error.problem
+    found = found.rstrip(".")
     ways = [f"Give it yourself: custom_objects={{{name!r}: ...}}"]
     trusted = _class_to_trust(error)
     if trusted and not parts:
@@ -242,7 +275,7 @@ def _needed(name: str, value: Any, error: StrongboxError) -> RefusedError:
     else:
         ways.append('or, if you would run code from this file, trust="pickle"')
     return RefusedError(
-        f"expected {name!r}, which the agent is built with, to be understood, found that it is not: {found}",
+        f"expected {name!r}, which the agent is built with, to be understood, found that it is not: {found}.",
         hint=", ".join(ways) + ".",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,7 +29,8 @@ class LoadReport:
     """How a live model differs from its archive, and what was done to make it.
 
     ``left`` maps names that stayed behind to the reason, ``migrated`` says what an old file needed,
-    ``replaced`` are names taken from ``custom_objects``, ``skipped`` names left out on request.
+    ``replaced`` are names taken from ``custom_objects``, ``skipped`` names left out on request, ``notes``
+    what else there is to know. Names in ``left`` that the archive itself lacks are those that the save left out.
     """
 
     path: str | None
@@ -38,6 +39,7 @@ class LoadReport:
     migrated: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.path or 'archive in memory'}: {self.algorithm}"]
@@ -45,21 +47,26 @@ class LoadReport:
         lines += [f"  migrated     {what}" for what in self.migrated]
         lines += [f"  replaced     {name}" for name in self.replaced]
         lines += [f"  skipped      {name}" for name in self.skipped]
+        lines += [f"  note         {what}" for what in self.notes]
         return "\n".join(lines)
 
 
 class LeftBehind(StrongboxWarning):
-    """The one warning of a load: ``report`` is the whole of it, ``names`` what stayed behind and why."""
+    """The one warning of a load: ``report`` is the whole of it, ``names`` what stayed behind and why.
 
-    def __init__(self, report: LoadReport) -> None:
-        listed = "; ".join(f"{name} ({reason})" for name, reason in report.left.items())
+    ``quiet`` names are in the report alone: nothing stands in for them that would make another agent.
+    """
+
+    def __init__(self, report: LoadReport, *, quiet: Collection[str] = ()) -> None:
+        names = {name: reason for name, reason in report.left.items() if name not in quiet}
+        listed = "; ".join(f"{name} ({reason})" for name, reason in names.items())
         where = f"{report.path}: " if report.path else ""
         super().__init__(
-            f"{where}{len(report.left)} of the agent's attributes stayed behind: {listed}. "
+            f"{where}{len(names)} of the agent's attributes stayed behind: {listed}. "
             "SB3's defaults stand in for them; model.strongbox_report has the list."
         )
         self.report = report
-        self.names = dict(report.left)
+        self.names = names
 
 
 _REPORTS: WeakKeyDictionary[Any, LoadReport] = WeakKeyDictionary()
@@ -84,13 +91,14 @@ def find_report(model: Any) -> LoadReport:
         raise AttributeError(f"{type(model).__name__} was not loaded by Strongbox and has no {PROPERTY!r}") from None
 
 
-def attach_report(model: Any, report: LoadReport) -> None:
+def attach_report(model: Any, report: LoadReport, *, quiet: Collection[str] = ()) -> None:
     """Keep a report for as long as the model lives, and warn where something stayed behind."""
     if PROPERTY not in vars(BaseAlgorithm):
         setattr(BaseAlgorithm, PROPERTY, property(find_report, doc=find_report.__doc__))
     _REPORTS[model] = report
-    if report.left:
-        warnings.warn(LeftBehind(report), stacklevel=_level_of_caller())
+    warning = LeftBehind(report, quiet=quiet)
+    if warning.names:
+        warnings.warn(warning, stacklevel=_level_of_caller())
 
 
 def _level_of_caller() -> int:
