@@ -23,6 +23,9 @@ from .manifest import MANIFEST
 
 __all__ = ["CheckReport", "Finding", "check_archive"]
 
+LARGE = 1 << 20
+"""Bytes of a member or tensor from which its pages are given back at once: memory does not grow with the file."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -119,6 +122,7 @@ def _check_members(archive: Archive, report: CheckReport) -> Iterator[Finding]:
             archive.members.verify(name)
         except StrongboxError as error:
             yield _error(error)
+        _release(archive, archive.members[name].size)
     for name in archive.other_members:
         yield Finding(level="note", kind="unknown-member", member=name, message="no part of the layout; never read.")
 
@@ -135,6 +139,7 @@ def _check_manifest(archive: Archive, report: CheckReport) -> Iterator[Finding]:
         yield Finding(level="warning", kind="digest", member=name, message=f"listed in {MANIFEST}, but missing.")
     for name in sorted(expected & set(manifest.digests)):
         found = hashlib.sha256(archive.members.span(name)).hexdigest()
+        _release(archive, archive.members[name].size)
         if found != manifest.digests[name]:
             problem = f"expected SHA-256 {manifest.digests[name]}, found {found}: changed since it was saved."
             yield Finding(level="warning", kind="digest", member=name, message=problem)
@@ -186,13 +191,17 @@ def _comparable(value: Any) -> Any:
 
 
 def _check_tensors(archive: Archive, report: CheckReport) -> Iterator[Finding]:
-    for name in archive.parameters:
-        for _, tensor in archive.parameters[name].tensors():
+    variables = [archive.variables] if archive.variables is not None else []
+    for state_dict in (*(archive.parameters[name] for name in archive.parameters), *variables):
+        for _, tensor in state_dict.tensors():
             tensor.verify()
-    if archive.variables is not None:
-        for _, tensor in archive.variables.tensors():
-            tensor.verify()
+            _release(archive, tensor.nbytes)
     yield from ()
+
+
+def _release(archive: Archive, size: int) -> None:
+    if size >= LARGE:
+        archive.release_memory()
 
 
 def _check_statistics(archive: Archive, report: CheckReport) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -174,6 +176,28 @@ def test_deflate_inside_deflate_does_not_multiply_its_ratios() -> None:
     assert [finding.member for finding in report.findings if finding.kind == "LimitError"] == ["policy.pth"]
     assert "at most 67108864 bytes in all" in str(report)
     assert check_archive(file.getvalue(), limits=Limits(deflate_ratio=1_000_000)).readable
+
+
+PEAK = """
+import resource, sys
+from strongbox.archive import check_archive
+check_archive(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert check_archive(sys.argv[2]).exit_code == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is another one")
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w") as new:
+        new.writestr("data", "{}")
+        for number in range(12):
+            new.writestr(f"other{number}", bytes(8 << 20))
+    command = [sys.executable, "-c", PEAK, str(CLEAN[0]), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 48 << 10, "KiB of 96 MiB stayed in memory"
 
 
 def test_a_report_reads_as_text() -> None:
