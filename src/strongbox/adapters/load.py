@@ -35,6 +35,14 @@ __all__ = ["load"]
 REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
 """Attributes that an agent cannot be built without; for any other SB3 has a default."""
 
+NORMALIZATION = "normalization"
+"""The name by which ``skip`` leaves out the statistics of VecNormalize."""
+
+UNAPPLIED = (
+    "normalization: kept, but nothing applies it without an environment; "
+    "the agent's actions are for observations that are normalized already"
+)
+
 
 def load(
     file: Archive | ArchiveFile,
@@ -54,7 +62,8 @@ def load(
     on a class; another is a MismatchError. ``trust`` names classes of your own that the archive may
     use (``["my_project.nets.Extractor"]``), or is ``"pickle"`` for an archive whose code you would
     run. ``custom_objects`` replaces attributes by name, ``skip`` leaves attributes, state dicts or
-    variables out. ``force_reset`` makes the environment begin anew where one is given.
+    variables out, and the statistics of VecNormalize by the name ``"normalization"``.
+    ``force_reset`` makes the environment begin anew where one is given.
 
     Attributes that are not understood stay behind: one warning (:class:`LeftBehind`) lists them, and
     ``model.strongbox_report`` keeps the list. Raises RefusedError where such a one is needed to build
@@ -85,9 +94,12 @@ def load(
         check_trust(trusted, file)
         notes = _explain_derived(attributes, left)
         quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
+        normalization = None if NORMALIZATION in skipped else file.normalization
         environment = prepare_environment(
-            env, algorithm, draft, attributes, normalization=file.normalization, force_reset=force_reset
+            env, algorithm, draft, attributes, normalization=normalization, force_reset=force_reset
         )
+        if normalization is not None and environment is None:
+            notes.append(UNAPPLIED)
         model = build_model(
             algorithm,
             attributes,
@@ -107,8 +119,8 @@ def load(
         skipped=tuple(sorted(skipped)),
         notes=tuple(notes),
     )
-    if environment is None and file.normalization is not None:
-        keep_normalization(model, file.normalization)
+    if environment is None and normalization is not None:
+        keep_normalization(model, normalization)
     attach_report(model, report, quiet=quiet)
     return model
 
@@ -164,6 +176,8 @@ def _draft(
     early = {name: value for name, value in replaced.items() if name in archive.data}
     draft = read_draft(archive, algorithm, replaced=early, skipped=skipped)
     known = {*archive.data, *archive.left_out, *archive.parameters, *(archive.variables or ())}
+    if archive.normalization is not None:
+        known.add(NORMALIZATION)
     migrate(draft)
     for name, value in replaced.items():
         if name in draft.data or name in REQUIRED or name in archive.left_out:

@@ -7,9 +7,10 @@ lives, and ``model.strongbox_report`` looks it up through a read-only property o
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -74,8 +75,35 @@ _NORMALIZATIONS: WeakKeyDictionary[Any, Normalization] = WeakKeyDictionary()
 
 
 def keep_normalization(model: Any, normalization: Normalization) -> None:
-    """Keep the statistics of an agent that was loaded without an environment to put them on."""
+    """Keep the statistics of an agent that was loaded without an environment to put them on.
+
+    ``set_env`` warns from then on where this agent is given an environment that normalizes nothing.
+    """
     _NORMALIZATIONS[model] = normalization
+    if not hasattr(BaseAlgorithm.set_env, "__wrapped__"):
+        setattr(BaseAlgorithm, "set_env", _watch(BaseAlgorithm.set_env))  # noqa: B010
+
+
+def _watch(set_env: Callable[..., None]) -> Callable[..., None]:
+    """SB3's own ``set_env``, and a word where it makes an agent see what it was not trained on."""
+
+    @functools.wraps(set_env)
+    def watched(model: Any, *arguments: Any, **keywords: Any) -> None:
+        set_env(model, *arguments, **keywords)
+        if model in _NORMALIZATIONS and model.get_vec_normalize_env() is None:
+            warnings.warn(_NotNormalized(), stacklevel=_level_of_caller())
+
+    return watched
+
+
+class _NotNormalized(StrongboxWarning):
+    """An agent of normalized observations on an environment of raw ones."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The agent was trained with VecNormalize, and this environment does not normalize. "
+            "Load the agent with the environment, env=..., which puts its statistics back."
+        )
 
 
 def kept_normalization(model: Any) -> Normalization | None:
