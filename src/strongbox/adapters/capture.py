@@ -29,16 +29,8 @@ from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Global, encode
 from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
 from .allowance import Allowance, needed_names
-from .foreign import (
-    LARGEST,
-    TOO_LARGE,
-    is_machine_path,
-    pickle_bounded,
-    read_nodes,
-    shorten_path,
-    unshare,
-    without_machine,
-)
+from .foreign import LARGEST, TOO_LARGE, may_hold_paths, pickle_bounded, read_nodes, unshare
+from .paths import is_machine_path, machine_folders, shorten_keys, shorten_text, without_machine
 from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
@@ -47,7 +39,10 @@ __all__ = ["capture"]
 REMEMBERED = 1 << 14
 """Bytes of a pickle up to which its reading is remembered."""
 
-SHORTENED = "an absolute path of this machine, kept as its last part"
+SHORTENED = "a path of this machine; this is kept of it"
+
+MOST_NOTES = 20
+"""Paths that are told one by one for each attribute."""
 
 DEPTH = 48
 """Levels of nesting of what stands in data as it is, with some left for what it stands in."""
@@ -75,7 +70,9 @@ def capture(
     """
     left_out: dict[str, str] = {}
     allowance = Allowance(needed_names(type(model)), left_out, pickles=pickles)
-    _add_entries(attributes_to_save(model, exclude=exclude, include=include), allowance, left_out)
+    shortened: dict[str, str] = {}
+    attributes = attributes_to_save(model, exclude=exclude, include=include)
+    _add_entries(attributes, allowance, left_out, shortened)
     parameters = {name: describe_tree(state, name) for name, state in model.get_parameters().items()}
     names = model._get_torch_save_params()[1]
     variables = {name: functools.reduce(getattr, name.split("."), model) for name in names}
@@ -88,6 +85,7 @@ def capture(
         system_info=_system_info(),
         normalization=normalization,
         left_out=left_out,
+        shortened={key: note for key, note in shortened.items() if key.partition(":")[0] not in left_out},
     )
 
 
@@ -110,35 +108,36 @@ def _system_info() -> str:
 # -- one attribute ------------------------------------------------------------------------------
 
 
-def _add_entries(attributes: Mapping[str, Any], allowance: Allowance, left_out: dict[str, str]) -> None:
+def _add_entries(
+    attributes: Mapping[str, Any], allowance: Allowance, left_out: dict[str, str], shortened: dict[str, str]
+) -> None:
     for name, attribute in attributes.items():
         try:
             if name in SCHEDULE_NAMES and callable(attribute):
-                entry = _schedule_entry(name, attribute, left_out)
+                entry = _schedule_entry(name, attribute, shortened)
             else:
-                entry = _entry(name, attribute, left_out)
+                entry = _entry(name, attribute, shortened)
             allowance.add(name, entry)
         except StrongboxError as error:
-            left_out[name] = error.problem
+            left_out[name] = without_machine(error.problem)
 
 
-def _entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
+def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     if isinstance(attribute, str) and is_machine_path(attribute):
         raise UnsupportedError("it is an absolute path of this machine")
     if is_exact(attribute):
         _require_small(attribute)
-        return _exact_entry(name, attribute, left_out)
+        return _exact_entry(name, attribute, shortened)
     if type(attribute) is deque and is_exact(list(attribute)):
         _require_small(list(attribute))
         return _episodes_entry(attribute)
     if isinstance(attribute, type) and _is_importable(attribute):
-        return _class_entry(attribute)
+        return _class_entry(attribute, machine_folders())
     content = pickle_bounded(attribute)
     understood = _understand(content)
-    for path in understood.shortened:
-        left_out[f"{name}: {shorten_path(path)}"] = SHORTENED
+    _note_shortened(name, understood.shortened, shortened)
     if isinstance(attribute, gymnasium.Space) and len(content) <= REMEMBERED:
-        return _space_entry(content, _Shown(attribute))
+        return _space_entry(content, _Shown(attribute), machine_folders())
     return _typed(attribute, understood.pickle, understood.value)
 
 
@@ -150,7 +149,7 @@ class _Shown:
 
 
 @functools.lru_cache(maxsize=64)
-def _space_entry(content: bytes, shown: _Shown) -> Typed:
+def _space_entry(content: bytes, shown: _Shown, folders: tuple[str, ...]) -> Typed:
     understood = _understand(content)
     return _typed(shown.space, understood.pickle, understood.value)
 
@@ -165,7 +164,9 @@ class _Understood:
 
 
 def _understand(content: bytes) -> _Understood:
-    return _remembered(content) if len(content) <= REMEMBERED else _read(content)
+    if len(content) > REMEMBERED:
+        return _read(content)
+    return _remembered(content, machine_folders() if may_hold_paths(content) else ())
 
 
 def _read(content: bytes) -> _Understood:
@@ -176,8 +177,10 @@ def _read(content: bytes) -> _Understood:
     return _Understood(value, encode(unshare(decoded.root)), tuple(shortened))
 
 
-_remembered = functools.lru_cache(maxsize=256)(_read)
-"""Most of an agent's attributes are the same each time it is saved."""
+@functools.lru_cache(maxsize=256)
+def _remembered(content: bytes, folders: tuple[str, ...]) -> _Understood:
+    """Most of an agent's attributes are the same each time it is saved; folders change what is cut out."""
+    return _read(content)
 
 
 def _episodes_entry(episodes: deque[Any]) -> Typed:
@@ -194,27 +197,38 @@ def _is_importable(attribute: type) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _class_entry(attribute: type) -> Typed:
+def _class_entry(attribute: type, folders: tuple[str, ...]) -> Typed:
     module, name = attribute.__module__, attribute.__qualname__
     return _typed(attribute, encode(Global(module, name)), ClassReference(module, name))
 
 
-def _exact_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Exact:
-    shortened: list[str] = []
-    value = _without_paths(attribute, shortened)
-    for path in shortened:
-        left_out[f"{name}: {shorten_path(path)}"] = SHORTENED
+def _exact_entry(name: str, attribute: Any, shortened: dict[str, str]) -> Exact:
+    found: list[str] = []
+    value = _without_paths(attribute, found)
+    _note_shortened(name, found, shortened)
     return Exact(value)
+
+
+def _note_shortened(name: str, found: Iterable[str], shortened: dict[str, str]) -> None:
+    """Say what was cut down in an attribute, by what is left of it."""
+    for number, text in enumerate(dict.fromkeys(found)):
+        if number == MOST_NOTES:
+            shortened[f"{name}: …"] = "more paths of this machine"
+            return
+        short = without_machine(shorten_text(text))[:100]
+        key = f"{name}: {short}"
+        shortened[key if key not in shortened else f"{key} (#{number + 1})"] = SHORTENED
 
 
 def _without_paths(value: Any, shortened: list[str]) -> Any:
     if isinstance(value, list | tuple):
         return [_without_paths(item, shortened) for item in value]
     if isinstance(value, dict):
-        return {key: _without_paths(item, shortened) for key, item in value.items()}
-    if isinstance(value, str) and is_machine_path(value):
+        names = shorten_keys(value, lambda key: _without_paths(key, shortened))
+        return {names.get(key, key): _without_paths(item, shortened) for key, item in value.items()}
+    if isinstance(value, str) and (short := shorten_text(value)) is not value:
         shortened.append(value)
-        return shorten_path(value)
+        return short
     return value
 
 
@@ -269,22 +283,22 @@ def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
 # -- schedules ----------------------------------------------------------------------------------
 
 
-def _schedule_entry(name: str, attribute: Any, left_out: dict[str, str]) -> Entry:
+def _schedule_entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     """A schedule of SB3's own classes, or of a table where it is any other function that has one."""
     schedule = known_schedule(attribute)
     if schedule is None:
         try:
             schedule = _understood(attribute)
         except UnsupportedError as error:
-            return _function_entry(name, attribute, error.problem, left_out)
+            return _function_entry(name, attribute, error.problem, shortened)
         attribute = live_schedule(schedule)
     return _typed(attribute, _schedule_pickle(schedule), schedule)
 
 
-def _function_entry(name: str, attribute: Any, problem: str, left_out: dict[str, str]) -> Entry:
+def _function_entry(name: str, attribute: Any, problem: str, shortened: dict[str, str]) -> Entry:
     """A function without a table, as it is: SB3's reader runs it on the same Python, here it is opaque."""
     try:
-        entry = _entry(name, attribute, left_out)
+        entry = _entry(name, attribute, shortened)
     except StrongboxError as error:
         raise UnsupportedError(f"{problem}; {error.problem}") from error
     parts = entry.opaque if isinstance(entry, Typed) else []
@@ -311,22 +325,23 @@ def _understood(attribute: Any) -> Any:
 
 # -- what stands beside a typed entry for people to read --------------------------------------------
 
-_class_attributes: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+_class_attributes: WeakKeyDictionary[type, tuple[tuple[str, ...], dict[str, Any]]] = WeakKeyDictionary()
 
 
 def _attributes(attribute: Any) -> dict[str, Any]:
     """The first-level attributes as SB3 writes them: JSON where it can be, otherwise text."""
     if isinstance(attribute, type):
-        if attribute not in _class_attributes:
-            _class_attributes[attribute] = _shown_items(vars(attribute))
-        return _class_attributes[attribute]
+        folders = machine_folders()
+        if attribute not in _class_attributes or _class_attributes[attribute][0] != folders:
+            _class_attributes[attribute] = folders, _shown_items(vars(attribute))
+        return _class_attributes[attribute][1]
     if isinstance(attribute, dict):
         return _shown_items(attribute)
     return _shown_items(getattr(attribute, "__dict__", {}))
 
 
 def _shown_items(items: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): _shown(item) for key, item in items.items() if key not in DEBRIS}
+    return {without_machine(str(key)): _shown(item) for key, item in items.items() if key not in DEBRIS}
 
 
 def _shown(item: Any) -> Any:

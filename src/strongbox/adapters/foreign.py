@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import functools
 import io
-import ntpath
-import posixpath
-import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -24,18 +23,10 @@ import torch
 
 from ..errors import LimitError, StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
-from ..pickles import Call, Decoded, Node, PersistentId, decode, decode_next, encode, walk
+from ..pickles import Call, Decoded, Global, Node, PersistentId, decode, decode_next, encode, walk
+from .paths import shorten_keys, shorten_text, without_machine
 
-__all__ = [
-    "LARGEST",
-    "TOO_LARGE",
-    "is_machine_path",
-    "pickle_bounded",
-    "read_nodes",
-    "shorten_path",
-    "unshare",
-    "without_machine",
-]
+__all__ = ["LARGEST", "TOO_LARGE", "may_hold_paths", "pickle_bounded", "read_nodes", "unshare"]
 
 LARGEST = DEFAULT_LIMITS.pickle_bytes
 TOO_LARGE = f"it is larger than {LARGEST >> 20} MiB, and so no setting of an agent"
@@ -158,7 +149,12 @@ def read_nodes(content: bytes) -> tuple[Decoded, list[str]]:
         raise UnsupportedError(f"it is too large or too deep: {error.problem}") from error
     except StrongboxError as error:
         raise UnsupportedError(f"its pickle is nothing that an archive may hold: {error.problem}") from error
-    return decoded, shorten_paths(decoded) if b"/" in content or b"\\" in content else []
+    return shorten_paths(decoded) if may_hold_paths(content) else (decoded, [])
+
+
+def may_hold_paths(content: bytes) -> bool:
+    """Whether a pickle may hold a path, told fast."""
+    return b"/" in content or b"\\" in content or b"pathlib" in content
 
 
 def unshare(node: Node) -> Node:
@@ -185,55 +181,73 @@ def _first_line(error: BaseException) -> str:
     return without_machine(str(error).partition("\n")[0])[:200]
 
 
-# -- paths and addresses of this machine ----------------------------------------------------------
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_PATH = re.compile(r"(?<![\w./:~-])(?:/[\w.@+-]+){2,}/?|\b[A-Za-z]:\\[^\s'\"<>|]+")
+# -- paths of this machine ------------------------------------------------------------------------
 
 
-def is_machine_path(text: str) -> bool:
-    """Whether a text is the absolute path of a file or folder (``/home/me/tb``), and nothing else."""
-    if "\n" in text or (text[:1] not in ("/", "\\") and text[1:2] != ":"):
-        return False
-    parts = [part for part in re.split(r"[/\\]", text) if part]
-    return len(parts) >= 2 and (posixpath.isabs(text) or bool(ntpath.splitdrive(text)[0] and ntpath.isabs(text)))
-
-
-def shorten_path(text: str) -> str:
-    """The last part of a path."""
-    return re.split(r"[/\\]", text.rstrip("/\\"))[-1]
-
-
-def without_machine(text: str) -> str:
-    """A text for people, without memory addresses, and with absolute paths cut down to their last part."""
-    return _PATH.sub(lambda found: shorten_path(found[0]), _ADDRESS.sub("", text))
-
-
-def shorten_paths(decoded: Decoded) -> list[str]:
-    """Cut absolute paths in a graph of nodes down to their last part; gives those that were more than debris.
+def shorten_paths(decoded: Decoded) -> tuple[Decoded, list[str]]:
+    """Cut paths of this machine out of a graph of nodes; gives those that were more than debris.
 
     The file name of a code object and a module's ``__file__`` say where a function came from, and
     nothing depends on them.
     """
-    shortened: list[str] = []
+    found: list[str] = []
+    decoded = replace(decoded, root=_shorten(decoded.root, found))
     for node in walk(decoded):
         if isinstance(node, dict):
-            for key, item in node.items():
-                node[key] = _shorten(item, shortened, debris=key in ("__file__", "__path__"))
+            _shorten_dictionary(node, found)
         elif isinstance(node, list):
-            node[:] = [_shorten(item, shortened) for item in node]
+            node[:] = [_shorten(item, found) for item in node]
+        elif isinstance(node, set):
+            _shorten_set(node, found)
         elif isinstance(node, Call):
-            _shorten_call(node, shortened)
-    return shortened
+            _shorten_call(node, found)
+    return decoded, found
 
 
-def _shorten_call(call: Call, shortened: list[str]) -> None:
+def _shorten_dictionary(node: dict[Node, Node], found: list[str]) -> None:
+    names = shorten_keys(node, functools.partial(_shorten, found=found))
+    items = {
+        names.get(key, key): _shorten(item, found, debris=key in ("__file__", "__path__")) for key, item in node.items()
+    }
+    node.clear()
+    node.update(items)
+
+
+def _shorten_set(node: set[Node], found: list[str]) -> None:
+    names = shorten_keys(node, functools.partial(_shorten, found=found))
+    if names:
+        items = [names.get(item, item) for item in node]
+        node.clear()
+        node.update(items)
+
+
+def _shorten_call(call: Call, found: list[str]) -> None:
+    if _makes_path(call):
+        _shorten_path_call(call, found)
     debris = _makes_code(call)
-    call.arguments = tuple(_shorten(item, shortened, debris=debris) for item in call.arguments)
-    call.appended = [_shorten(item, shortened) for item in call.appended]
-    call.items = [(key, _shorten(item, shortened)) for key, item in call.items]
+    # Bytes that a call takes may be code, or the elements of an array.
+    call.arguments = tuple(_shorten(item, found, debris=debris, raw=True) for item in call.arguments)
+    call.keywords = {name: _shorten(item, found, raw=True) for name, item in call.keywords.items()}
+    call.appended = [_shorten(item, found) for item in call.appended]
+    names = shorten_keys([key for key, _ in call.items], functools.partial(_shorten, found=found))
+    call.items = [(names.get(key, key), _shorten(item, found)) for key, item in call.items]
     if call.has_state:
-        call.state = _shorten(call.state, shortened)
+        call.state = _shorten(call.state, found, raw=True)
+
+
+def _makes_path(call: Call) -> bool:
+    return isinstance(call.function, Global) and call.path.startswith("pathlib.") and call.path.endswith("Path")
+
+
+def _shorten_path_call(call: Call, found: list[str]) -> None:
+    """A path is pickled as its parts, or as its text."""
+    if not call.arguments or not all(type(part) is str for part in call.arguments):
+        return
+    kind = PureWindowsPath if "Windows" in call.path else PurePosixPath
+    text = str(kind(*call.arguments))
+    if (short := shorten_text(text)) != text:
+        found.append(text)
+        call.arguments = (short,)
 
 
 def _makes_code(call: Call) -> bool:
@@ -243,13 +257,35 @@ def _makes_code(call: Call) -> bool:
     return name in (("CodeType",), ("code",))
 
 
-def _shorten(item: Node, shortened: list[str], *, debris: bool = False) -> Node:
-    """A direct part of a node; tuples, which cannot be changed in place, are looked into."""
-    if type(item) is str and is_machine_path(item):
-        if not debris:
-            shortened.append(item)
-        return shorten_path(item)
-    if type(item) is tuple:
-        parts = tuple(_shorten(part, shortened, debris=debris) for part in item)
+def _shorten(item: Node, found: list[str], *, debris: bool = False, raw: bool = False) -> Node:
+    """A direct part of a node; what cannot be changed in place is looked into. ``raw`` leaves bytes as they are."""
+    kind = type(item)
+    if kind is str:
+        return _note(item, shorten_text(item), None if debris else found)
+    if kind is bytes and not raw:
+        return _note(item, _shorten_bytes(item), found)
+    if kind is tuple:
+        parts = tuple(_shorten(part, found, debris=debris, raw=raw) for part in item)
         return parts if any(new is not old for new, old in zip(parts, item, strict=True)) else item
+    if kind is frozenset:
+        names = shorten_keys(item, functools.partial(_shorten, found=found, raw=raw))
+        return frozenset(names.get(part, part) for part in item) if names else item
     return item
+
+
+def _note(item: Any, short: Any, found: list[str] | None) -> Any:
+    if short is not item and found is not None:
+        found.append(item if isinstance(item, str) else item.decode())
+    return short
+
+
+def _shorten_bytes(content: bytes) -> bytes:
+    """Bytes that are readable text, treated as text."""
+    if b"/" not in content and b"\\" not in content:
+        return content
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return content
+    short = shorten_text(text) if text.isprintable() else text
+    return content if short is text else short.encode()

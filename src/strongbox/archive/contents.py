@@ -60,7 +60,8 @@ class Contents:
 
     ``parameters`` maps the name of a state dict to its tree, ``variables`` the names of other
     tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``left_out`` says by name what
-    the agent had and the archive does not hold, and why.
+    the agent had and the archive does not hold, and why; ``shortened`` where texts in what it does hold
+    were cut down, and why.
     """
 
     algorithm: str
@@ -71,6 +72,7 @@ class Contents:
     system_info: str | None = None
     normalization: Normalization | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    shortened: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def opaque(self) -> dict[str, Opaque]:
@@ -91,7 +93,7 @@ class SaveReport:
     """What was written: the file and its size in bytes, and everything that is not exactly the agent's.
 
     ``left_out`` maps names to the reason, ``opaque`` paths to the opaque part, ``approximate`` names
-    to the table that stands for a function.
+    to the table that stands for a function, ``shortened`` the texts that were cut down to the reason.
     """
 
     path: str | None
@@ -99,10 +101,12 @@ class SaveReport:
     left_out: Mapping[str, str]
     opaque: Mapping[str, Opaque]
     approximate: Mapping[str, TableSchedule]
+    shortened: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [f"{self.path or 'archive'}: {self.size:,} bytes"]
         lines += [f"  left out     {name}: {reason}" for name, reason in self.left_out.items()]
+        lines += [f"  shortened    {name}: {reason}" for name, reason in self.shortened.items()]
         lines += [f"  opaque       {path}: {part.type}, {part.reason}" for path, part in self.opaque.items()]
         lines += [
             f"  approximate  {name}: {table.source} as {len(table.values)} points, off by {table.largest_error:.3g}"

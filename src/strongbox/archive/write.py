@@ -156,6 +156,7 @@ def _report(path: str | None, size: int, contents: Contents) -> SaveReport:
         path=path,
         size=size,
         left_out=dict(contents.left_out),
+        shortened=dict(contents.shortened),
         opaque=contents.opaque,
         approximate=contents.approximate,
     )

@@ -10,9 +10,9 @@ import sqlite3
 import threading
 import warnings
 import zipfile
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -369,10 +369,76 @@ def test_paths_of_the_caller_are_left_out(tmp_path: Path) -> None:
     assert archive.data["kept"] == {"a": ("x.bin", 1)}
     assert (archive.data["relative"], archive.data["fine"]) == ("logs/tb", "and/or")
     assert archive.data["address"] == "https://example.org/a/b"
-    assert any(key.startswith("policy_kwargs") for key in report.left_out)
+    assert "policy_kwargs: notes.txt" in report.shortened
+    assert list(report.left_out) == ["tensorboard_log"]
     assert b"secret" not in everything_in(tmp_path / "saved.zip")
     assert model.policy_kwargs is options
     assert options["note"].startswith("/home")
+
+
+HIDDEN: dict[str, Any] = {
+    "key": {"/home/me/secret/d": 1, "/home/you/secret/d": 2},
+    "other keys": {"/home/me/secret/d": 1, 2: 3},
+    "tuple key": {("/home/me/secret/d", 1): 1},
+    "ordered": OrderedDict({"/home/me/secret/d": 1}),
+    "set": {"/home/me/secret/d", "/home/you/secret/d"},
+    "frozen set": frozenset({"/home/me/secret/d"}),
+    "tuple": ("/home/me/secret/d", ["/home/me/secret/d"]),
+    "bytes": b"/home/me/secret/d",
+    "bytes in a list": [b"/home/me/secret/d", 1],
+    "path": Path("/home/me/secret/d"),
+    "paths": [PureWindowsPath("C:\\Users\\secret\\d"), PurePosixPath("/home/me/secret/d")],
+    "home": [HOME := "/home/secret"],
+    "option": f"--dir={HOME}/d",
+    "address of a file": [f"file://{HOME}"],
+    "option in a tuple": (f"--dir={HOME}/d", 1),
+    "object": Thing(f"see {HOME}/d, {HOME}"),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_no_path_is_hidden_well_enough(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = agent_with(tmp_path, hidden=HIDDEN[name])
+    monkeypatch.setenv("HOME", HOME)
+    report, archive = saved(model, tmp_path)
+    assert b"secret" not in everything_in(tmp_path / "saved.zip")
+    assert "hidden" in archive.data
+    assert not report.left_out
+    assert report.shortened
+    assert all(key.startswith("hidden: ") for key in report.shortened)
+    assert "secret" not in str(report)
+    assert type(vars(PPO.load(tmp_path / "saved.zip", device="cpu"))["hidden"]) is type(HIDDEN[name])
+
+
+def test_two_paths_with_the_same_last_part_stay_two(tmp_path: Path) -> None:
+    report, archive = saved(agent_with(tmp_path, paths=HIDDEN["key"], elements=HIDDEN["set"]), tmp_path)
+    assert sorted(archive.data["paths"].values()) == [1, 2]
+    assert len(archive.data["elements"]) == 2
+    assert len(report.shortened) == 4
+    assert "shortened    paths: d" in str(report)
+
+
+def test_the_working_folder_is_cut_out_of_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = agent_with(tmp_path, option=f"--dir={tmp_path}/d")
+    assert saved(model, tmp_path)[1].data["option"] == model.option
+    monkeypatch.chdir(tmp_path)
+    report, archive = saved(model, tmp_path)
+    assert archive.data["option"] == "--dir=~/d"
+    assert list(report.shortened) == ["option: --dir=~/d"]
+
+
+def test_what_only_looks_like_a_path_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    texts = [
+        "/", "//", "a/b", "ALE/Pong-v5", "https://example.org/home/me", "not /home/melon", "1/2", "c:d",
+        "x/home/me/y", "a\\b", "\n", "/reset", "~/logs", "s/a/b/",
+    ]  # fmt: skip
+    array = numpy.frombuffer(b"/a/b/c/d", numpy.uint8)
+    report, archive = saved(agent_with(tmp_path, texts=texts, pair=(texts, 1), array=array), tmp_path)
+    assert archive.data["texts"] == texts
+    assert archive.data["pair"] == (texts, 1)
+    assert numpy.array_equal(archive.data["array"], array)
+    assert not report.shortened
 
 
 def test_code_says_nothing_of_where_it_came_from(tmp_path: Path) -> None:
