@@ -102,11 +102,11 @@ def test_a_hostile_file_cannot_drive_the_terminal(tmp_path: Path, capsys: Captur
 
 
 def test_a_page_has_an_end(tmp_path: Path, capsys: Captured) -> None:
-    data = {f"{prefix}{index}": "x" * 200 for prefix in ("name", "_name") for index in range(20_000)}
+    data = {f"{prefix}{index}": "x" * 200 for prefix in ("name", "_name") for index in range(2000)}
     assert inspect(make_archive(tmp_path / "a.zip", data)) == 0
     out = capsys.readouterr().out
     assert out.count("\n") < 1000
-    assert out.count("and 19,800 more; --json has them all") == 2
+    assert out.count("and 1,800 more; --json has them all") == 2
 
 
 @pytest.mark.parametrize(
