@@ -244,6 +244,8 @@ def test_an_agent_with_code_in_its_networks(tmp_path: Path) -> None:
     path = ROOT / "tests" / "data" / "archives" / "ppo-own-code.zip"
     with pytest.raises(RefusedError) as caught:
         load(path)
+    assert caught.value.problem.endswith(".")
+    assert not caught.value.problem.endswith("..")
     assert "policy_kwargs['features_extractor_class']" in str(caught.value)
     assert 'trust="pickle"' in str(caught.value)
     assert "custom_objects={'policy_kwargs': ...}" in str(caught.value)
