@@ -75,13 +75,26 @@ def _export(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _play(arguments: argparse.Namespace) -> int:
+    from .play import run
+
+    return run(arguments)
+
+
 def _completion(arguments: argparse.Namespace) -> int:
     from .completion import run
 
     return run(arguments)
 
 
-RUN = {"inspect": _inspect, "check": _check, "extract": _extract, "export": _export, "completion": _completion}
+RUN = {
+    "inspect": _inspect,
+    "check": _check,
+    "extract": _extract,
+    "export": _export,
+    "play": _play,
+    "completion": _completion,
+}
 """Commands by name; each loads its module when it is called, so that help and errors come at once."""
 
 

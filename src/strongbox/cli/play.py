@@ -1,0 +1,85 @@
+"""``strongbox play``: an agent acts in its environment, and what it reaches there is counted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+from ..errors import MismatchError, locate
+from ..policies import Policy, open_policy
+from ..policies.environments import explain_refusals, make_environment
+from ..policies.episodes import Environment, Episode, play_episodes
+from .json_form import strict_json
+from .progress import Progress
+from .terminal import Span, Terminal
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play all episodes, say of each what it brought when it is over, and at last mean and deviation."""
+    with locate(path=arguments.file):
+        if arguments.env is None:
+            raise MismatchError(
+                "expected the id of an environment, found none in the archive.",
+                hint="Name the one that the agent was trained in: --env CartPole-v1",
+            )
+        policy = open_policy(arguments.file, normalize=arguments.normalize)
+        environment = make_environment(arguments.env, policy.spec, render=arguments.render)
+        try:
+            with explain_refusals(arguments.env):
+                episodes = _play(environment, policy, arguments)
+        finally:
+            environment.close()
+    if arguments.json:
+        print(json.dumps(strict_json(_as_data(arguments, episodes)), allow_nan=False))
+    return 0
+
+
+def _play(environment: Environment, policy: Policy, arguments: argparse.Namespace) -> list[Episode]:
+    output, progress = Terminal(sys.stdout), Progress(Terminal(sys.stderr), arguments.episodes)
+    played: list[Episode] = []
+
+    def watch(number: int, step: int) -> None:
+        progress.show(number, f"{arguments.env}, step {step:,}")
+
+    try:
+        for episode in play_episodes(environment, policy, arguments.episodes, seed=arguments.seed, watch=watch):
+            played.append(episode)
+            if not arguments.json:
+                progress.clear()
+                output.print(f"episode {len(played):>4}  return {episode.returned:>12,.2f}  length {episode.length:,}")
+    finally:
+        progress.clear()
+    if not arguments.json:
+        returned, length = _summary([e.returned for e in played]), _summary([e.length for e in played])
+        output.print(
+            [
+                Span("mean        ", "good"),
+                Span(
+                    f"  return {returned[0]:>12,.2f} ± {returned[1]:,.2f}  length {length[0]:,.1f} ± {length[1]:,.1f}"
+                ),
+            ]
+        )
+    return played
+
+
+def _summary(numbers: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation, that of all numbers there are, as SB3's ``evaluate_policy`` has it."""
+    return float(numpy.mean(numbers)), float(numpy.std(numbers))
+
+
+def _as_data(arguments: argparse.Namespace, episodes: Sequence[Episode]) -> dict[str, Any]:
+    returned, length = _summary([e.returned for e in episodes]), _summary([e.length for e in episodes])
+    return {
+        "path": arguments.file,
+        "env": arguments.env,
+        "episodes": [{"return": e.returned, "length": e.length, "seed": e.seed} for e in episodes],
+        "return": {"mean": returned[0], "deviation": returned[1]},
+        "length": {"mean": length[0], "deviation": length[1]},
+    }
