@@ -17,6 +17,7 @@ Source: ``torch/serialization.py`` (``_save``, ``_load``), ``caffe2/serialize/in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..container import Directory, read_directory
@@ -92,11 +93,12 @@ def _holds_code(member: str) -> UnsupportedError:
 
 def _check_version(directory: Directory, top: str) -> None:
     text = _small(directory, f"{top}/version")
-    if not text.strip().isdigit():
+    if not re.fullmatch(r"[0-9]{1,9}\s*", text, re.ASCII):
         raise FormatError(f"expected a version number, found {text!r}.", member=f"{top}/version")
-    if not _OLDEST_VERSION <= int(text) <= _NEWEST_VERSION:
+    version = int(text.strip())
+    if not _OLDEST_VERSION <= version <= _NEWEST_VERSION:
         raise UnsupportedError(
-            f"expected version {_OLDEST_VERSION} to {_NEWEST_VERSION} of torch's zip layout, found {int(text)}.",
+            f"expected version {_OLDEST_VERSION} to {_NEWEST_VERSION} of torch's zip layout, found {version}.",
             member=f"{top}/version",
             hint="Load it with the torch that wrote it, and save it with a later one.",
         )

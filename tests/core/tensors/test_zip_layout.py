@@ -65,6 +65,7 @@ OTHERS: dict[str, tuple[bytes, type[StrongboxError], str]] = {
     "an array": (b"\x93NUMPY" + bytes(20), UnsupportedError, r"\.npy"),
     "version 1": (made(version=b"1\n"), UnsupportedError, "version 3"),
     "version 11": (made(version=b"11"), UnsupportedError, "version 3"),
+    "a version between spaces of other alphabets": (made(version=b"3\x1c\n"), FormatError, "version number"),
     "version text": (made(version=b"three"), FormatError, "version number"),
     "a long version": (made(version=b"3" * 1000), FormatError, "at most 64 bytes"),
     "no version": (made(version=None), FormatError, "member 'archive/version'"),
