@@ -51,9 +51,9 @@ def load(
     env: Any = None,
     device: Any = "auto",
     cls: type | None = None,
-    trust: str | Collection[str] = (),
+    trust: str | Collection[str] | None = (),
     custom_objects: Mapping[str, Any] | None = None,
-    skip: str | Collection[str] = (),
+    skip: str | Collection[str] | None = (),
     force_reset: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Any:
@@ -64,7 +64,7 @@ def load(
     (``"auto"``: CUDA where there is one). ``cls`` demands a class: an archive of another is an error.
     ``trust`` names classes of your own that may be imported (``["my_project.nets.Extractor"]``), or is
     ``"pickle"`` to run code that the file holds by value, on the Python version that wrote it only.
-    ``custom_objects`` replaces data by name, ``skip`` leaves data or parameters out by name.
+    ``custom_objects`` replaces data by name, ``skip`` leaves data, parameters or ``"normalization"`` out.
     ``force_reset=False`` keeps the last observation, for environments that go on where they were.
 
     What stayed behind is told by one :class:`StrongboxWarning` and ``model.strongbox_report``. Raises
