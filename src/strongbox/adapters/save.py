@@ -17,6 +17,7 @@ from .capture import capture
 from .load import REQUIRED
 from .normalization import capture_normalization
 from .report import kept_normalization
+from .request import read_names
 
 __all__ = ["save"]
 
@@ -46,19 +47,15 @@ def save(
     """
     if not isinstance(model, BaseAlgorithm):
         raise MismatchError(f"expected a model of Stable-Baselines3, found {type(model).__name__}.")
-    _check_excluded(model, _names(exclude))
+    _check_excluded(model, read_names(exclude, "exclude"))
     contents = capture(
         model,
-        exclude=_names(exclude),
-        include=_names(include),
+        exclude=read_names(exclude, "exclude"),
+        include=read_names(include, "include"),
         normalization=_normalization(model, normalization),
         pickles=pickles,
     )
     return write_archive(file, contents, pickles=pickles, durable=durable)
-
-
-def _names(names: str | Collection[str]) -> Collection[str]:
-    return (names,) if isinstance(names, str) else names
 
 
 def _check_excluded(model: BaseAlgorithm, names: Collection[str]) -> None:
