@@ -26,6 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("values",),
     ("archive",),
     ("policies", "adapters", "checkpoints", "stores"),
+    ("runs",),
     ("cli", "viewer"),
     ("__init__", "__main__"),
 )

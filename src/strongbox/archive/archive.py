@@ -12,26 +12,28 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from ..container import Directory, Source, open_source, read_directory
 from ..errors import FormatError, LimitError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget
 from ..tensors import StateDict, read_pth
-from ..values import Normalization, Opaque, normalization_from_json
+from ..values import Normalization, Opaque, from_portable, normalization_from_json
 from .algorithm import Algorithm, infer_algorithm
 from .data import Data
 from .json_text import parse_json
 from .manifest import MANIFEST, Manifest
 
-__all__ = ["Archive", "ArchiveFile", "open_archive"]
+__all__ = ["Archive", "ArchiveFile", "Resume", "open_archive", "resume_member"]
 
 ArchiveFile: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
 DATA, NORMALIZATION, SYSTEM_INFO, VERSION = "data", "normalize.json", "system_info.txt", "_stable_baselines3_version"
 VARIABLES = ("pytorch_variables.pth", "tensors.pth")
 """The member of loose tensors, and its name before SB3 0.9."""
+RESUME = "resume/"
+"""The folder of members that only an exact continuation needs."""
 KNOWN = frozenset((DATA, NORMALIZATION, SYSTEM_INFO, VERSION, MANIFEST, *VARIABLES))
 
 
@@ -58,6 +60,47 @@ class Parameters(Mapping[str, StateDict]):
 
     def __repr__(self) -> str:
         return f"<parameters {', '.join(self._names)}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._names)
+
+
+def resume_member(name: str) -> str:
+    """The member that holds one part of what an exact continuation needs."""
+    return f"{RESUME}{name}.json"
+
+
+class Resume(Mapping[str, Any]):
+    """What an exact continuation needs besides data and parameters: values by name, each read when asked for."""
+
+    def __init__(self, members: Directory, *, limits: Limits) -> None:
+        self._members = members
+        self._limits = limits
+        self._names = [
+            member[len(RESUME) : -len(".json")]
+            for member in members
+            if member.startswith(RESUME) and member.endswith(".json")
+        ]
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(f"{name!r}; the archive has {', '.join(self._names) or 'none'}")
+        if name not in self._values:
+            member = resume_member(name)
+            with locate(member=member):
+                form = parse_json(self._members.read(member), limits=self._limits)
+                self._values[name] = from_portable(form, limits=self._limits)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"<resume {', '.join(self._names) or 'nothing'}>"
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._names)
@@ -189,6 +232,11 @@ class Archive:
                 return None
             return normalization_from_json(parse_json(self.members.read(NORMALIZATION), limits=self.limits))
 
+    @cached_property
+    def resume(self) -> Resume:
+        """What an exact continuation needs besides; empty in an archive that is no checkpoint's."""
+        return Resume(self.members, limits=self.limits)
+
     @property
     def opaque(self) -> dict[str, Opaque]:
         """Every part of data that no recipe understands, by its path, with its type and the reason."""
@@ -203,7 +251,8 @@ class Archive:
     @property
     def other_members(self) -> list[str]:
         """Members that are no part of the layout; they are kept and never read."""
-        return [name for name in self.members if name not in KNOWN and not name.endswith(".pth")]
+        known = KNOWN.union(map(resume_member, self.resume))
+        return [name for name in self.members if name not in known and not name.endswith(".pth")]
 
     def _state_dict_names(self) -> list[str]:
         return [name[: -len(".pth")] for name in self.members if name.endswith(".pth") and name not in VARIABLES]

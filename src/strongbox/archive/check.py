@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..errors import LimitError, StrongboxError
@@ -86,7 +87,7 @@ def check_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Chec
         with open_archive(file, limits=limits) as archive:
             report.path = archive.path or report.path
             archive.read_ahead()
-            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_statistics):
+            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_json):
                 report.findings += _guarded(step, archive, report)
     except StrongboxError as error:
         report.findings.append(_error(error))
@@ -204,6 +205,13 @@ def _release(archive: Archive, size: int) -> None:
         archive.release_memory()
 
 
-def _check_statistics(archive: Archive, report: CheckReport) -> Iterator[Finding]:
-    _ = archive.normalization
-    yield from ()
+def _check_json(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    """Read the members that hold values in portable form; each that cannot be read is a finding."""
+    for read in (
+        lambda: archive.normalization,
+        *(partial(archive.resume.__getitem__, name) for name in archive.resume),
+    ):
+        try:
+            read()
+        except StrongboxError as error:
+            yield _error(error)

@@ -61,7 +61,8 @@ class Contents:
     ``parameters`` maps the name of a state dict to its tree, ``variables`` the names of other
     tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``left_out`` says by name what
     the agent had and the archive does not hold, and why; ``shortened`` where texts in what it does hold
-    were cut down, and why.
+    were cut down, and why. ``resume`` maps names to values with a portable form: what an exact
+    continuation needs besides.
     """
 
     algorithm: str
@@ -71,6 +72,7 @@ class Contents:
     sb3_version: str | None = None
     system_info: str | None = None
     normalization: Normalization | None = None
+    resume: Mapping[str, Any] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     shortened: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 
 from .. import _version
 from ..container import ZipWriter, replace_file
-from ..errors import LimitError, StrongboxError, UnsupportedError
+from ..errors import LimitError, StrongboxError, UnsupportedError, locate
 from ..tensors import PthPlan, plan_pth
 from ..values import normalization_to_json, to_portable
-from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION
+from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION, resume_member
 from .contents import Contents, Exact, SaveReport, Typed
 from .data import MARKERS, PORTABLE, SERIALIZED, TYPE
 from .json_text import check_size, dump_lines, dump_text, join_lines
@@ -87,7 +87,16 @@ def _small_members(contents: Contents, *, pickles: bool) -> dict[str, bytes]:
         members[SYSTEM_INFO] = contents.system_info.encode("utf-8")
     if contents.normalization is not None:
         members[NORMALIZATION] = dump_lines(normalization_to_json(contents.normalization))
+    for name, value in contents.resume.items():
+        members[resume_member(name)] = _resume_text(name, value)
     return members
+
+
+def _resume_text(name: str, value: Any) -> bytes:
+    with locate(member=resume_member(name)):
+        content = dump_text(to_portable(value)).encode("ascii")
+        check_size(content)
+    return content
 
 
 def _tensor_plans(contents: Contents) -> dict[str, PthPlan]:

@@ -98,6 +98,12 @@ class _Extraction:
             index["variables"] = self._state_dict(archive.variables, "variables")
         if archive.normalization is not None:
             index["normalization"] = self._json("normalization.json", normalization_to_json(archive.normalization))
+        if archive.resume:
+            index["resume"] = {
+                name: self._json(f"resume/{names.add(name, '.json')}", value_json(archive.resume[name]))
+                for names in [FileNames()]
+                for name in archive.resume
+            }
         if archive.system_info:
             lines = "".join(f"{name}: {text}\n" for name, text in archive.system_info.items())
             index["system_info"] = self._file("system_info.txt", lines.encode("utf-8", "backslashreplace"))

@@ -21,7 +21,7 @@ import pytest
 
 from strongbox.archive import Contents, Exact, Typed, check_archive, open_archive, write_archive
 from strongbox.errors import LimitError, StrongboxError, UnsupportedError
-from strongbox.values import LinearSchedule, Opaque, TableSchedule
+from strongbox.values import LinearSchedule, Opaque, TableSchedule, same
 
 WEIGHT = numpy.arange(12, dtype="float32").reshape(3, 4)
 TABLE = TableSchedule(values=numpy.linspace(0.0, 1.0, 1025), largest_error=2e-7, source="cosine")
@@ -47,6 +47,37 @@ def written(**options: Any) -> bytes:
     file = io.BytesIO()
     write_archive(file, contents(), **options)
     return file.getvalue()
+
+
+def test_what_an_exact_continuation_needs_is_kept_in_members_of_its_own() -> None:
+    resume = {
+        "random": {"words": numpy.arange(3, dtype="uint32"), "position": (1, 2**127)},
+        "agent": {"_last_obs": None},
+    }
+    file = io.BytesIO()
+    write_archive(file, contents(resume=resume))
+    with open_archive(file.getvalue()) as archive:
+        assert list(archive.resume) == ["random", "agent"]
+        assert same(dict(archive.resume), resume)
+        assert archive.other_members == []
+    assert check_archive(file.getvalue()).clean
+    assert list(open_archive(written()).resume) == []
+
+
+def test_a_continuation_that_cannot_be_read_is_a_finding() -> None:
+    file = io.BytesIO()
+    write_archive(file, contents(resume={"random": {"a": (1, 2)}}))
+    broken = file.getvalue().replace(b'"tuple"', b'"tuble"')
+    with open_archive(broken) as archive, pytest.raises(StrongboxError, match=r"resume/random\.json"):
+        archive.resume["random"]
+    assert "resume/random.json" in {finding.member for finding in check_archive(broken).findings}
+
+
+def test_a_continuation_without_a_portable_form_is_refused_before_anything_is_written() -> None:
+    file = io.BytesIO()
+    with pytest.raises(UnsupportedError, match=r"resume/agent\.json"):
+        write_archive(file, contents(resume={"agent": {"_last_obs": object()}}))
+    assert file.getvalue() == b""
 
 
 def test_reads_back_what_it_writes(tmp_path: Path) -> None:
