@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -207,10 +207,9 @@ def _release(archive: Archive, size: int) -> None:
 
 def _check_json(archive: Archive, report: CheckReport) -> Iterator[Finding]:
     """Read the members that hold values in portable form; each that cannot be read is a finding."""
-    for read in (
-        lambda: archive.normalization,
-        *(partial(archive.resume.__getitem__, name) for name in archive.resume),
-    ):
+    reads: list[Callable[[], Any]] = [lambda: archive.normalization]
+    reads += [partial(archive.resume.__getitem__, name) for name in archive.resume]
+    for read in reads:
         try:
             read()
         except StrongboxError as error:
