@@ -25,6 +25,7 @@ from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from .archive import Difference
     from .policies import Policy
     from .values import Normalization
 
@@ -35,6 +36,7 @@ __all__ = [
     "StrongboxWarning",
     "__version__",
     "check",
+    "diff",
     "errors",
     "load",
     "open",
@@ -43,6 +45,18 @@ __all__ = [
     "save",
     "values",
 ]
+
+
+def diff(first: ArchiveFile | Archive, second: ArchiveFile | Archive, *, limits: Limits = DEFAULT_LIMITS) -> Difference:
+    """What is different between two agents: data by name, tensors by name, statistics, versions.
+
+    ``difference.equal`` says whether they are the same to the last bit, ``difference.tensors`` how far each
+    tensor moved, largest first. Neither torch nor SB3 is needed, and memory does not grow with the files.
+    Raises what :func:`strongbox.open` raises.
+    """
+    from .archive.difference import compare_archives
+
+    return compare_archives(first, second, limits=limits)
 
 
 def load(

@@ -65,6 +65,22 @@ examples:
 
 exit status, the highest of all files: 0 clean, 1 findings, 2 unreadable"""
 
+DIFF = """\
+Say what is different between two agents: data by name, tensors by name with how
+far they moved, statistics of VecNormalize, versions, and what was learnt between
+them. Tensors that changed most come first; memory does not grow with the files."""
+
+DIFF_EPILOG = """\
+examples:
+  strongbox diff before.zip after.zip
+  strongbox diff before.zip after.zip --json | jq '.tensors[0]'
+  strongbox diff a.zip b.zip > /dev/null && echo the same agent
+
+Values are compared to the last bit. How a file was written (versions, the order
+of members) is shown, and makes no difference.
+
+exit status: 0 the same agent, 1 different, 2 not readable"""
+
 EXTRACT = """\
 Unpack an archive into plain files: data as JSON, every tensor as .npy,
 normalization statistics as JSON, and index.json, which says what is where.
@@ -140,6 +156,7 @@ examples:
 COMMANDS = {
     "inspect": "show an agent on one page",
     "check": "check archives for damage and danger",
+    "diff": "say what is different between two agents",
     "extract": "unpack an archive into JSON and .npy files",
     "export": "write the smallest file that acts: ONNX, .npz or .zip",
     "play": "let an agent act in its environment",
@@ -165,6 +182,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_inspect(commands)
     _add_check(commands)
+    _add_diff(commands)
     _add_extract(commands)
     _add_export(commands)
     _add_play(commands)
@@ -199,6 +217,13 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
     parser.add_argument("--quiet", action="store_true", help="print only files that are not clean, and no summary")
     parser.add_argument("--verbose", action="store_true", help="also name the harmless calls of an ordinary loader")
+
+
+def _add_diff(commands: Any) -> None:
+    parser = _add(commands, "diff", DIFF, DIFF_EPILOG)
+    parser.add_argument("first", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("second", metavar="FILE", help="another one")
+    parser.add_argument("--json", action="store_true", help="print the same as data")
 
 
 def _add_extract(commands: Any) -> None:

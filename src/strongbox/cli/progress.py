@@ -24,10 +24,17 @@ class Progress:
 
     def show(self, done: int, label: str) -> None:
         """Say how many are done and what is being worked on."""
+        self._show(done / self._total, f"{done}/{self._total} ", label)
+
+    def show_part(self, part: float, label: str) -> None:
+        """Say which part of all, 0 to 1, is done and what is being worked on."""
+        self._show(part, "", label)
+
+    def _show(self, part: float, count: str, label: str) -> None:
         if self._terminal.is_interactive and time.monotonic() - self._written >= SECONDS:
             self._written, self._shows = time.monotonic(), True
-            bar = draw_bar(done / self._total, WIDTH, blocks=self._terminal.blocks)
-            text = f"{done}/{self._total} |{bar:<{WIDTH}}| {label}"
+            bar = draw_bar(part, WIDTH, blocks=self._terminal.blocks)
+            text = f"{count}|{bar:<{WIDTH}}| {label}"
             self._terminal.rewrite(self._terminal.fit(text, self._terminal.width - 1))
 
     def clear(self) -> None:
