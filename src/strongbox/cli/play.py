@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from ..errors import MismatchError, locate
 from ..policies import Policy, open_policy
 from ..policies.environments import explain_refusals, make_environment
 from ..policies.episodes import Environment, Episode, play_episodes
+from ..policies.video import check_video_name, open_video
 from .json_form import strict_json
 from .progress import Progress
 from .terminal import Span, Terminal
@@ -30,15 +32,33 @@ def run(arguments: argparse.Namespace) -> int:
                 hint="Name the one that the agent was trained in: --env CartPole-v1",
             )
         policy = open_policy(arguments.file, normalize=arguments.normalize)
-        environment = make_environment(arguments.env, policy.spec, render=arguments.render)
-        try:
-            with explain_refusals(arguments.env):
-                episodes = _play(environment, policy, arguments)
-        finally:
-            environment.close()
+        episodes = _play_shown(policy, arguments)
     if arguments.json:
         print(json.dumps(strict_json(_as_data(arguments, episodes)), allow_nan=False))
     return 0
+
+
+def _play_shown(policy: Policy, arguments: argparse.Namespace) -> list[Episode]:
+    """Play in a window, into a video, or unseen."""
+    if arguments.video is not None:
+        check_video_name(arguments.video)
+        _draw_without_screen()
+    show = "human" if arguments.render else "rgb_array" if arguments.video is not None else None
+    environment = make_environment(arguments.env, policy.spec, show=show)
+    try:
+        with explain_refusals(arguments.env):
+            if arguments.video is None:
+                return _play(environment, policy, arguments)
+            with open_video(arguments.video, environment) as filmed:
+                return _play(filmed, policy, arguments)
+    finally:
+        environment.close()
+
+
+def _draw_without_screen() -> None:
+    """MuJoCo opens a window to draw unless told otherwise before it is imported; on a server there is none."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("MUJOCO_GL", "egl")
 
 
 def _play(environment: Environment, policy: Policy, arguments: argparse.Namespace) -> list[Episode]:
@@ -79,6 +99,7 @@ def _as_data(arguments: argparse.Namespace, episodes: Sequence[Episode]) -> dict
     return {
         "path": arguments.file,
         "env": arguments.env,
+        "video": arguments.video,
         "episodes": [{"return": e.returned, "length": e.length, "seed": e.seed} for e in episodes],
         "return": {"mean": returned[0], "deviation": returned[1]},
         "length": {"mean": length[0], "deviation": length[1]},
