@@ -4,10 +4,12 @@ from .archive import Archive, ArchiveFile, open_archive
 from .check import CheckReport, Finding, check_archive
 from .contents import Contents, Entry, Exact, SaveReport, Typed
 from .json_text import measure_depth
+from .manifest import MANIFEST, is_environment_id
 from .statistics import open_normalization
 from .write import entry_text, write_archive
 
 __all__ = [
+    "MANIFEST",
     "Archive",
     "ArchiveFile",
     "CheckReport",
@@ -19,6 +21,7 @@ __all__ = [
     "Typed",
     "check_archive",
     "entry_text",
+    "is_environment_id",
     "measure_depth",
     "open_archive",
     "open_normalization",

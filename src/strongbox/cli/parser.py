@@ -125,7 +125,8 @@ examples:
   strongbox play sac.zip --env Pendulum-v1 --normalize vecnormalize.pkl --json | jq .return.mean
 
 The first episode begins with the seed N, the next with N + 1, and so on: the same
-seed, the same returns. --env package:Name-v0 imports the package first.
+seed, the same returns. --env package:Name-v0 imports the package first; an id that
+stands in an archive never does. Archives that Strongbox saved know their environment.
 
 needs: pip install "strongbox[play]", for --video "strongbox[play,video]"
 for Atari also: pip install ale-py opencv-python-headless
@@ -226,7 +227,9 @@ def _add_export(commands: Any) -> None:
 def _add_play(commands: Any) -> None:
     parser = _add(commands, "play", PLAY, PLAY_EPILOG)
     parser.add_argument("file", metavar="FILE", help="an archive; .zip may be left out")
-    parser.add_argument("--env", metavar="ID", help="the environment's id, such as CartPole-v1")
+    parser.add_argument(
+        "--env", metavar="ID", help="the environment's id, such as CartPole-v1 (default: the archive's)"
+    )
     parser.add_argument("--episodes", type=_count, default=5, metavar="N", help="how many to play (default: 5)")
     parser.add_argument("--seed", type=_seed, metavar="N", help="the first episode's seed (default: a new one)")
     seen = parser.add_mutually_exclusive_group()

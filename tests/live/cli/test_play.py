@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from stable_baselines3 import A2C, PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from strongbox import policy
+from strongbox import policy, save
 from strongbox.cli import main
 from strongbox.errors import MismatchError
 from strongbox.policies.environments import check_spaces, make_environment
@@ -64,6 +65,58 @@ def test_the_same_as_data(capsys: Captured) -> None:
         "deviation": pytest.approx(numpy.std(returned)),
     }
     assert said["length"] == {"mean": 200, "deviation": 0}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """An agent that Strongbox saved with its environment, which stands in the archive."""
+    save(PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, seed=1, device="cpu"), tmp_path / "saved.zip")
+    return tmp_path / "saved.zip"
+
+
+def test_the_environment_is_the_archives_where_none_is_named(saved: Path, capsys: Captured) -> None:
+    arguments = ["--episodes", "1", "--seed", "0"]
+    assert main(["play", str(saved), *arguments]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "environment CartPole-v1, as strongbox.json says"
+    assert len(out) == 3
+    said = play_json(capsys, str(saved), *arguments)
+    assert (said["env"], said["env_evidence"]) == ("CartPole-v1", "written in strongbox.json")
+    named = play_json(capsys, str(saved), *arguments, "--env", "CartPole-v1")
+    assert named == {**said, "env_evidence": "given"}
+
+
+@pytest.mark.parametrize("kind", ["npz", "zip"])
+def test_an_exported_policy_knows_its_environment(kind: str, saved: Path, capsys: Captured) -> None:
+    exported = saved.with_name(f"exported.{kind}")
+    assert policy(saved).spec.environment == "CartPole-v1"
+    policy(saved).export(exported)
+    assert play_json(capsys, str(exported), "--seed", "0")["env"] == "CartPole-v1"
+
+
+def test_an_archive_never_names_a_module_to_import(saved: Path, capsys: Captured) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["strongbox.json"] = members["strongbox.json"].replace(b"CartPole-v1", b"this:Cart-v1")
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert main(["play", str(saved)]) == 2
+    assert "expected the id of an environment, found 'this:Cart-v1'" in capsys.readouterr().err.replace("\\'", "'")
+    assert "this" not in sys.modules
+
+
+def test_an_environment_of_the_archive_that_is_not_registered_is_refused(
+    signs: str, tmp_path: Path, capsys: Captured
+) -> None:
+    model = PPO("MlpPolicy", signs, n_steps=8, batch_size=8, device="cpu")
+    save(model, tmp_path / "signs.zip")
+    registered = gymnasium.registry.pop(signs)
+    assert main(["play", str(tmp_path / "signs.zip")]) == 2
+    gymnasium.registry[signs] = registered
+    assert "expected an environment that can be played here, found 'Signs-v0'" in capsys.readouterr().err.replace(
+        "\\'", "'"
+    )
 
 
 def test_a_seed_gives_the_same_returns_and_none_gives_others(capsys: Captured) -> None:
