@@ -25,7 +25,7 @@ from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from .archive import Difference
+    from .archive.difference import Difference
     from .policies import Policy
     from .values import Normalization
 

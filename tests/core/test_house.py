@@ -38,7 +38,10 @@ THIRD_PARTY = {
 }
 """What a room may import from outside of the standard library; every other room numpy alone."""
 
-THIRD_PARTY_MODULES = {"policies/environments.py": {"numpy", "gymnasium", "ale_py"}}
+THIRD_PARTY_MODULES = {
+    "policies/environments.py": {"numpy", "gymnasium", "ale_py"},
+    "policies/video.py": {"numpy", "av"},
+}
 """Single modules that may import what the rest of their room may not."""
 
 DANGEROUS_MODULES = {

@@ -29,6 +29,7 @@ from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Global, encode
 from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
 from .allowance import Allowance, needed_names
+from .environment_id import find_environment_id
 from .foreign import LARGEST, TOO_LARGE, may_hold_paths, pickle_bounded, read_nodes, unshare
 from .paths import is_machine_path, machine_folders, shorten_keys, shorten_text, without_machine
 from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
@@ -84,6 +85,7 @@ def capture(
         sb3_version=stable_baselines3.__version__,
         system_info=_system_info(),
         normalization=normalization,
+        environment=find_environment_id(model),
         left_out=left_out,
         shortened={key: note for key, note in shortened.items() if key.partition(":")[0] not in left_out},
     )

@@ -23,6 +23,7 @@ from .attributes import defaulted_names, derived_from, known_base, refuse_counte
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
 from .draft import Draft, Live, read_draft
+from .environment_id import keep_environment_id
 from .goals import adopt_goals
 from .migrations import migrate
 from .pickled import load_pickled
@@ -95,6 +96,7 @@ def load(
         notes = _explain_derived(attributes, left)
         quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
         normalization = None if NORMALIZATION in skipped else file.normalization
+        trained_in = file.environment
         environment = prepare_environment(
             env, algorithm, draft, attributes, normalization=normalization, force_reset=force_reset
         )
@@ -121,6 +123,8 @@ def load(
     )
     if environment is None and normalization is not None:
         keep_normalization(model, normalization)
+    if environment is None and trained_in is not None:
+        keep_environment_id(model, trained_in)
     attach_report(model, report, quiet=quiet)
     return model
 

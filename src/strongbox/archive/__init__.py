@@ -3,28 +3,25 @@
 from .archive import Archive, ArchiveFile, open_archive
 from .check import CheckReport, Finding, check_archive
 from .contents import Contents, Entry, Exact, SaveReport, Typed
-from .difference import ABSENT, Difference, TensorDifference, TensorForm, compare_archives
 from .json_text import measure_depth
+from .manifest import MANIFEST, is_environment_id
 from .statistics import open_normalization
 from .write import entry_text, write_archive
 
 __all__ = [
-    "ABSENT",
+    "MANIFEST",
     "Archive",
     "ArchiveFile",
     "CheckReport",
     "Contents",
-    "Difference",
     "Entry",
     "Exact",
     "Finding",
     "SaveReport",
-    "TensorDifference",
-    "TensorForm",
     "Typed",
     "check_archive",
-    "compare_archives",
     "entry_text",
+    "is_environment_id",
     "measure_depth",
     "open_archive",
     "open_normalization",

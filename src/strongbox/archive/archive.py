@@ -182,6 +182,14 @@ class Archive:
             return Algorithm(self.manifest.algorithm, f"written in {MANIFEST}")
         return infer_algorithm(self.data)
 
+    @property
+    def environment(self) -> str | None:
+        """The id of the environment that the agent was trained in, or None: SB3 writes none, Strongbox what it knows.
+
+        It is what the file says, and no more than a name: nothing is imported for it.
+        """
+        return self.manifest.environment if self.manifest else None
+
     @cached_property
     def sb3_version(self) -> str | None:
         """The version of SB3 that wrote the archive, or None (SB3 kept none before 0.9)."""

@@ -59,10 +59,10 @@ class Contents:
     """Everything that one archive holds.
 
     ``parameters`` maps the name of a state dict to its tree, ``variables`` the names of other
-    tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``left_out`` says by name what
-    the agent had and the archive does not hold, and why; ``shortened`` where texts in what it does hold
-    were cut down, and why. ``resume`` maps names to values with a portable form: what an exact
-    continuation needs besides.
+    tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``environment`` is the id of the one that
+    the agent was trained in. ``left_out`` says by name what the agent had and the archive does not hold, and
+    why; ``shortened`` where texts in what it does hold were cut down, and why. ``resume`` maps names to values
+    with a portable form: what an exact continuation needs besides.
     """
 
     algorithm: str
@@ -72,6 +72,7 @@ class Contents:
     sb3_version: str | None = None
     system_info: str | None = None
     normalization: Normalization | None = None
+    environment: str | None = None
     resume: Mapping[str, Any] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     shortened: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ naming the version; a change that an older reader may safely ignore adds a key a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +15,19 @@ from ..errors import FormatError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .json_text import dump_lines, parse_json
 
-__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST", "Manifest"]
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST", "Manifest", "is_environment_id"]
 
 MANIFEST = "strongbox.json"
 FORMAT_NAME = "strongbox archive"
 FORMAT_VERSION = 1
+
+ENVIRONMENT = re.compile(r"(?:[\w-]{1,100}/)?[\w.-]{1,200}", re.ASCII)
+"""An id of gymnasium's. One with a colon names a module to import, which a file must never do."""
+
+
+def is_environment_id(text: str) -> bool:
+    """Whether a text is the id of an environment that an archive may name, such as ``ALE/Breakout-v5``."""
+    return ENVIRONMENT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,7 @@ class Manifest:
     ``digests`` maps every other member to its SHA-256 in hexadecimal, ``opaque`` the path of an
     opaque part to its type and the reason, ``left_out`` the name of what was not kept to the reason,
     ``approximate`` the name of a function to the largest error of the table that stands for it.
+    ``environment`` is gymnasium's id of the one that the agent was trained in, None where it is not known.
     """
 
     algorithm: str
@@ -36,6 +46,7 @@ class Manifest:
     opaque: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     approximate: Mapping[str, float] = field(default_factory=dict)
+    environment: str | None = None
     version: int = FORMAT_VERSION
 
     def to_bytes(self) -> bytes:
@@ -46,6 +57,7 @@ class Manifest:
                 "version": self.version,
                 "writer": self.writer,
                 "algorithm": self.algorithm,
+                **({} if self.environment is None else {"environment": self.environment}),
                 "digests": dict(self.digests),
                 "opaque": {path: dict(part) for path, part in self.opaque.items()},
                 "left_out": dict(self.left_out),
@@ -76,6 +88,7 @@ class Manifest:
                 opaque={path: _strings(part, path) for path, part in _table(parsed, "opaque", dict).items()},
                 left_out=_table(parsed, "left_out", str),
                 approximate=_table(parsed, "approximate", float),
+                environment=_environment(parsed),
             )
 
 
@@ -84,6 +97,15 @@ def _text(parsed: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise FormatError(f"expected text for {key!r}, found {type(value).__name__}.")
     return value
+
+
+def _environment(parsed: dict[str, Any]) -> str | None:
+    found = parsed.get("environment")
+    if found is None:
+        return None
+    if not isinstance(found, str) or not is_environment_id(found):
+        raise FormatError(f"expected the id of an environment, found {ascii(found)[:200]}.")
+    return found
 
 
 def _table(parsed: dict[str, Any], key: str, kind: type) -> dict[str, Any]:

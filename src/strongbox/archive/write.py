@@ -153,6 +153,7 @@ def _require_portable(contents: Contents) -> None:
 def _manifest(contents: Contents) -> dict[str, Any]:
     return {
         "algorithm": contents.algorithm,
+        "environment": contents.environment,
         "writer": f"strongbox {_version.__version__}",
         "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque.items()},
         "left_out": contents.left_out,

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..archive import ABSENT, Archive, Difference, TensorDifference, TensorForm, compare_archives, open_archive
+from ..archive import Archive, open_archive
+from ..archive.difference import ABSENT, Difference, TensorDifference, TensorForm, compare_archives
 from ..values import describe
 from .json_form import strict_json, value_json
 from .progress import Progress

@@ -28,6 +28,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "size": summary.size,
         "algorithm": summary.algorithm,
         "algorithm_evidence": summary.algorithm_evidence,
+        "environment": summary.environment,
         "writer": summary.writer,
         "versions": dict(summary.versions),
         "spaces": _values(summary.spaces),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite, nan
 
+from ..archive import MANIFEST
 from ..values import RunningStatistics, describe
 from .networks import Layer, Network
 from .plot import draw_bar, draw_plot, number_text
@@ -39,6 +40,8 @@ def _title(summary: Summary, terminal: Terminal) -> Section:
     full = terminal.fit(summary.algorithm or "", terminal.width - len(name) - 2)
     yield [Span(name, "title"), Span(f"  {full}", "dim")]
     yield from wrapped(f"told by: {summary.algorithm_evidence}", terminal, indent=2, style="dim")
+    if summary.environment is not None:
+        yield from wrapped(f"trained in {summary.environment}, as {MANIFEST} says", terminal, indent=2)
     versions = [f"{name} {summary.versions[name]}" for name in VERSIONS if name in summary.versions]
     writers = dict.fromkeys([summary.writer, *versions])
     yield from wrapped(f"written by {' · '.join(writers)}", terminal, indent=2)

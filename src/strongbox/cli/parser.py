@@ -137,12 +137,14 @@ PLAY_EPILOG = """\
 examples:
   strongbox play ppo.zip --env CartPole-v1 --episodes 10 --seed 0
   strongbox play ppo.zip --env CartPole-v1 --render
+  strongbox play ppo.zip --env CartPole-v1 --episodes 1 --video cartpole.gif
   strongbox play sac.zip --env Pendulum-v1 --normalize vecnormalize.pkl --json | jq .return.mean
 
 The first episode begins with the seed N, the next with N + 1, and so on: the same
-seed, the same returns. --env package:Name-v0 imports the package first.
+seed, the same returns. --env package:Name-v0 imports the package first; an id that
+stands in an archive never does. Archives that Strongbox saved know their environment.
 
-needs: pip install "strongbox[play]"
+needs: pip install "strongbox[play]", for --video "strongbox[play,video]"
 for Atari also: pip install ale-py opencv-python-headless
 
 exit status: 0 played, 2 not readable, not understood, or not fitting"""
@@ -250,10 +252,14 @@ def _add_export(commands: Any) -> None:
 def _add_play(commands: Any) -> None:
     parser = _add(commands, "play", PLAY, PLAY_EPILOG)
     parser.add_argument("file", metavar="FILE", help="an archive; .zip may be left out")
-    parser.add_argument("--env", metavar="ID", help="the environment's id, such as CartPole-v1")
+    parser.add_argument(
+        "--env", metavar="ID", help="the environment's id, such as CartPole-v1 (default: the archive's)"
+    )
     parser.add_argument("--episodes", type=_count, default=5, metavar="N", help="how many to play (default: 5)")
     parser.add_argument("--seed", type=_seed, metavar="N", help="the first episode's seed (default: a new one)")
-    parser.add_argument("--render", action="store_true", help="show the environment in a window")
+    seen = parser.add_mutually_exclusive_group()
+    seen.add_argument("--render", action="store_true", help="show the environment in a window")
+    seen.add_argument("--video", metavar="OUT", help="write what is seen into a video: .mp4 or .gif")
     parser.add_argument("--normalize", metavar="FILE", help="statistics of VecNormalize (default: the archive's)")
     parser.add_argument("--json", action="store_true", help="print the same as data")
 

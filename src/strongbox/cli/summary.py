@@ -53,6 +53,7 @@ class Summary:
     size: int
     algorithm: str | None = None
     algorithm_evidence: str = ""
+    environment: str | None = None
     writer: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     spaces: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +108,7 @@ def _gather_identity(archive: Archive, summary: Summary) -> None:
         summary.writer = archive.manifest.writer if archive.manifest else summary.writer
     summary.algorithm = archive.algorithm
     summary.algorithm_evidence = archive.algorithm_evidence
+    summary.environment = archive.environment
 
 
 def _gather_data(archive: Archive, summary: Summary) -> None:

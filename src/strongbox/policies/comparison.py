@@ -10,8 +10,9 @@ What counts as the same:
 - A number of an action may be off by 1e-5 relative to its size; sizes below one, or below the bound where that is
   smaller, count as that. States likewise, relative to one.
 - In a few rows large numbers nearly cancel, and float32 in another order of addition gives another action. Such
-  rows are told by the numpy policy itself: where its own action moves when every weight moves to the nearest other
-  number, the other one may be off by :data:`SLACK` times as much. They are counted as uncertain.
+  rows are told by the numpy policy itself: where its own action moves when every sum moves by as much as rounding
+  may move it on any processor (:mod:`.rounding`), the other one may be off by :data:`SLACK` times as much. They are
+  counted as uncertain.
 - A discrete action is the same, or tied within rounding: the two actions' own numbers (logits, Q-values) differ by
   at most 1e-5 relative to their size; of a binary action, its probability is within 1e-5 of one half. Neither of
   two such actions is wrong; they are counted as tied.
@@ -30,8 +31,9 @@ from ..errors import MissingExtra, UnsupportedError
 from ..values import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from .extractors import observation_spaces
 from .graph import Graph
-from .layers import LSTM, Argmax, Array, Convolution, Layer, Linear, Normalize, Round
+from .layers import Argmax, Array, Normalize, Round
 from .program import Programs
+from .rounding import round_otherwise
 from .workspace import Prepared
 
 __all__ = ["TOLERANCE", "Comparison", "compare_graphs", "compare_onnx", "draw_inputs"]
@@ -45,8 +47,8 @@ STEPS = 6
 WIDE = 1e3
 """Bounds further apart than this say what a number can hold, not what it is like."""
 SLACK = 4
-ROUNDINGS = 4
-"""How often the weights are rounded otherwise, to see how far the actions move."""
+ROUNDINGS = 8
+"""How often the sums are rounded otherwise, to see how far the actions move."""
 JUDGED = "judged"
 """The output that a discrete action is chosen by."""
 
@@ -201,32 +203,13 @@ class _Sides:
         return Comparison(float(off.max()), wrong=int(wrong.sum()), uncertain=int((over & ~wrong).sum()))
 
     def _movement(self, name: str, expected: Array, inputs: Mapping[str, Array], scale: Any) -> Array:
-        """How far each number of an output moves when the weights are rounded otherwise."""
+        """How far each number of an output moves when the sums are rounded otherwise."""
         generator, moved = numpy.random.default_rng(SEED), numpy.zeros(expected.shape)
         rows = expected.shape[self._graph.values[self._graph.outputs[name]].batch_axis]
         for _ in range(ROUNDINGS):
-            again = Programs(Prepared()).run(_round_otherwise(self._graph, generator), (name,), inputs, rows)[0]
+            again = Programs(Prepared()).run(round_otherwise(self._graph, generator), (name,), inputs, rows)[0]
             moved = numpy.maximum(moved, _relative(again, expected, scale))
         return moved
-
-
-def _round_otherwise(graph: Graph, generator: numpy.random.Generator) -> Graph:
-    """The graph with every weight of its products moved to a neighbour."""
-
-    def move(weight: Array) -> Array:
-        up = generator.random(weight.shape) < 0.5
-        moved: Array = numpy.nextafter(weight, numpy.where(up, numpy.inf, -numpy.inf).astype(weight.dtype))
-        return moved
-
-    def move_layer(layer: Layer) -> Layer:
-        if isinstance(layer, Linear | Convolution):
-            return replace(layer, weight=move(layer.weight))
-        if isinstance(layer, LSTM):
-            parts = [replace(part, input=move(part.input), hidden=move(part.hidden)) for part in layer.layers]
-            return replace(layer, layers=tuple(parts))
-        return layer
-
-    return replace(graph, nodes=tuple(replace(node, layer=move_layer(node.layer)) for node in graph.nodes))
 
 
 def _relative(found: Array, expected: Array, scale: Any) -> Array:

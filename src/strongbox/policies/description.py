@@ -76,6 +76,7 @@ class Description:
     settings: Mapping[str, object]
     normalize_images: bool
     exploration_rate: float
+    environment: str | None = None
 
     def number(self, name: str, default: float) -> float:
         """A number among the settings."""
@@ -109,6 +110,7 @@ def read_description(archive: Archive) -> Description:
         settings=settings,
         normalize_images=_flag(settings, "normalize_images", True),
         exploration_rate=read_number(archive.data.get("exploration_rate", 0.0), "data['exploration_rate']"),
+        environment=archive.environment,
     )
 
 

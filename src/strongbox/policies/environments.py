@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy
@@ -33,24 +34,25 @@ SIDE = 84
 """Rows and columns of the images that Atari agents see."""
 LONGEST_TEXT = 200
 """Characters of a space in a message."""
+SHOWN = {"human": "shows itself in a window", "rgb_array": "draws pictures"}
 BEGIN = (1, 2)
 """The actions that ``FireResetEnv`` begins a game with: FIRE, and the one after it."""
 
 
-def make_environment(name: str, spec: PolicySpec, *, render: bool = False) -> Environment:
+def make_environment(name: str, spec: PolicySpec, *, show: str | None = None) -> Environment:
     """The environment of an id, with the wrappers that a policy with this ``spec`` needs.
 
-    ``render`` shows it in a window. Raises MissingExtra without gymnasium, and MismatchError where there is
-    no such environment, it cannot be made, or its spaces do not fit the policy's.
+    ``show`` is ``"human"`` for a window, ``"rgb_array"`` for pictures that its ``render()`` gives, both as
+    gymnasium calls them. Raises MissingExtra without gymnasium, and MismatchError where there is no such
+    environment, it cannot be made or shown, or its spaces do not fit the policy's.
     """
-    mode = "human" if render else None
-    environment = _make(name, render_mode=mode)
+    environment = _make(name, render_mode=show)
     try:
-        if render and environment.render_mode != "human":
-            raise MismatchError(f"expected an environment that shows itself in a window, found {name}.")
+        if show is not None and environment.render_mode != show:
+            raise MismatchError(f"expected an environment that {SHOWN[show]}, found {name}.")
         if _wants_frames(spec.observation_space) and hasattr(environment.unwrapped, "ale"):
             environment.close()
-            environment = _make_atari(name, mode)
+            environment = _make_atari(name, show)
             check_spaces(name, {"action": (spec.action_space, environment.action_space)})
             return AtariGame(environment, spec.observation_space)
         check_spaces(
@@ -101,6 +103,9 @@ class AtariGame:
     Gives observations of ``space``, uint8 (n, 84, 84) or (84, 84, n): the last n frames, the newest last.
     """
 
+    metadata: Mapping[str, int] = MappingProxyType({"render_fps": 15})
+    """One picture an action, which lasts four of the 60 frames that the console shows in a second."""
+
     def __init__(self, environment: Any, space: Space) -> None:
         assert isinstance(space, Box)
         self._environment = environment
@@ -130,6 +135,10 @@ class AtariGame:
                 reward += more
         return self._start(frame), float(reward), ended, cut, information
 
+    def render(self) -> Any:
+        """The picture of the game, in colour, as it is now."""
+        return self._environment.render()
+
     def close(self) -> None:
         """Give back what the environment holds."""
         self._environment.close()
@@ -158,12 +167,17 @@ def _make(name: str, **options: Any) -> Any:
             return gymnasium.make(name, disable_env_checker=True, **options)
         except ImportError as error:  # of the package before the colon, or of what the environment needs
             raise MismatchError(f"expected an environment that can be made, found {name!r}: {error}") from None
+        except gymnasium.error.Error:
+            raise
+        except Exception as error:  # An environment is other people's code, and may raise what it likes.
+            reason = f"{type(error).__name__}: {error}"
+            raise MismatchError(f"expected an environment that can be made, found {name!r}: {reason}") from error
 
 
-def _make_atari(name: str, mode: str | None) -> Any:
+def _make_atari(name: str, show: str | None) -> Any:
     from gymnasium.wrappers import AtariPreprocessing
 
-    environment = _make(name, render_mode=mode, frameskip=1)  # the preprocessing skips frames itself
+    environment = _make(name, render_mode=show, frameskip=1)  # the preprocessing skips frames itself
     with explain_refusals(name):
         return AtariPreprocessing(environment, noop_max=30, frame_skip=4, screen_size=SIDE)
 

@@ -9,6 +9,7 @@ named ``batch``. ``metadata_props`` hold what a program needs to know besides:
 ``strongbox.version``           the version of Strongbox that wrote the file
 ``strongbox.algorithm``         the full name of the agent's class
 ``strongbox.policy_class``      the full name of the policy's class
+``strongbox.environment``       the id of the environment that the agent was trained in, where that is known
 ``strongbox.observation_space`` both spaces in portable form (docs/format-portable.md)
 ``strongbox.action_space``
 ``strongbox.applied``           what the graph does besides the network: normalized, clipped, …
@@ -107,6 +108,7 @@ def make_metadata(policy: Policy) -> dict[str, str]:
         "version": _version.__version__,
         "algorithm": spec.algorithm or "",
         "policy_class": spec.policy_class,
+        "environment": spec.environment or "",
         "observation_space": _json(to_portable(spec.observation_space)),
         "action_space": _json(to_portable(spec.action_space)),
         "applied": _json(applied),

@@ -51,6 +51,7 @@ def pack_zip(description: Description, weights: Mapping[str, Array], normalizati
     file = io.BytesIO()
     contents = Contents(
         algorithm=description.algorithm or "",
+        environment=description.environment,
         data=_entries(description),
         parameters={"policy": dict(weights)},
         normalization=normalization,
@@ -73,6 +74,7 @@ def pack_npz(description: Description, weights: Mapping[str, Array], normalizati
         digests = {name: writer.add(name, content, align=aligned[name]).sha256 for name, content in members.items()}
         manifest = Manifest(
             algorithm=description.algorithm or "",
+            environment=description.environment,
             writer=f"strongbox {_version.__version__}",
             digests=digests,
             left_out={"all that only training takes": LEFT_OUT},

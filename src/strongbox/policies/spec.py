@@ -24,7 +24,8 @@ class PolicySpec:
     ``deterministic=False``. What is applied: ``normalized`` observations (their keys, ``""`` for one
     that is no dictionary), ``scaled_images`` likewise, and to actions one of ``clipped`` to the bounds
     or ``unscaled`` from [-1, 1] to them. ``state_shape`` is (layers, hidden) of each of the two states.
-    ``parameters`` counts the weights that acting takes, ``bytes`` their size.
+    ``parameters`` counts the weights that acting takes, ``bytes`` their size. ``environment`` is the id of the one
+    that the agent was trained in, where the archive says it.
     """
 
     algorithm: str | None
@@ -42,6 +43,7 @@ class PolicySpec:
     exploration_rate: float
     parameters: int
     bytes: int
+    environment: str | None = None
 
     def __str__(self) -> str:
         kind = self.algorithm or self.policy_class
@@ -87,6 +89,7 @@ def make_spec(description: Description, graph: Graph, head: Head, weights: Weigh
         exploration_rate=description.exploration_rate if head.kind == "greedy" else 0.0,
         parameters=weights.count,
         bytes=weights.nbytes,
+        environment=description.environment,
     )
 
 

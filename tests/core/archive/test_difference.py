@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strongbox.archive import ABSENT, Contents, Exact, Typed, compare_archives, open_archive, write_archive
+from strongbox.archive import Contents, Exact, Typed, open_archive, write_archive
+from strongbox.archive.difference import ABSENT, compare_archives
 from strongbox.errors import FormatError
 from strongbox.values import Normalization, Opaque, RunningStatistics
 
@@ -195,7 +196,7 @@ def test_transposed_tensors_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> N
 
 MEASURE = """
 import resource, sys
-from strongbox.archive import compare_archives
+from strongbox.archive.difference import compare_archives
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 before = int(status["VmData"].split()[0]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (before + (48 << 20),) * 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ MANIFEST = Manifest(
     opaque={"policy_kwargs['x']": {"type": "function f of __main__", "reason": "code by value"}},
     left_out={"connection": "cannot be pickled"},
     approximate={"learning_rate": 1e-7},
+    environment="ALE/Breakout-v5",
 )
 
 
@@ -26,6 +28,12 @@ def changed(**changes: Any) -> bytes:
 
 def test_reads_back_what_it_writes() -> None:
     assert Manifest.from_bytes(MANIFEST.to_bytes()) == MANIFEST
+
+
+def test_an_environment_that_is_not_known_is_no_key() -> None:
+    content = replace(MANIFEST, environment=None).to_bytes()
+    assert b"environment" not in content
+    assert Manifest.from_bytes(content).environment is None
 
 
 def test_keys_of_later_writers_are_no_fault() -> None:
@@ -52,6 +60,14 @@ def test_a_later_version_is_refused_by_number() -> None:
         {"opaque": {"x": {"type": 1}}},
         {"left_out": {"x": None}},
         {"approximate": {"x": "small"}},
+        {"environment": 1},
+        {"environment": ""},
+        {"environment": "os:CartPole-v1"},
+        {"environment": "a/b/c"},
+        {"environment": "CartPole-v1\n"},
+        {"environment": "../CartPole"},
+        {"environment": "Cärt-v1"},
+        {"environment": "x" * 1000},
     ],
 )
 def test_refuses_another_shape(changes: dict[str, Any]) -> None:

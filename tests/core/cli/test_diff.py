@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from strongbox.archive import compare_archives
+from strongbox.archive.difference import compare_archives
 from strongbox.cli import main
 from tests.core.cli.archives import ARCHIVES, PPO, hostile_text, make_archive
 

@@ -152,6 +152,7 @@ SHAPE: dict[str, Any] = {
     "size": int,
     "algorithm": (str, None),
     "algorithm_evidence": str,
+    "environment": (str, None),
     "writer": str,
     "versions": {str: str},
     "spaces": {str: object},

@@ -38,6 +38,7 @@ def archive(tmp_path: Path) -> Path:
         sb3_version="2.9.2",
         system_info="- Python: 3.11.7\n",
         normalization=STATISTICS,
+        environment="CartPole-v1",
         left_out={"db": "an open connection"},
     )
     write_archive(path, contents, durable=False)
@@ -49,6 +50,7 @@ def test_the_page(archive: Path, capsys: Captured) -> None:
     out = capsys.readouterr().out
     assert "told by: written in strongbox.json" in out
     assert re.search(r"written by strongbox \S+ · Stable-Baselines3 2.9.2 · Python 3.11.7\n", out)
+    assert "trained in CartPole-v1, as strongbox.json says\n" in out
     assert "largest error 0.0312" in out
     assert "\n    1 │█▇▆▅▄▃▂▁\n" in out
     assert "Left out when it was saved\n  db  an open connection\n" in out
@@ -61,6 +63,7 @@ def test_json(archive: Path, capsys: Captured) -> None:
     summary = json.loads(capsys.readouterr().out)
     assert same(normalization_from_json(summary["normalization"]), STATISTICS)
     assert summary["left_out"] == {"db": "an open connection"}
+    assert summary["environment"] == "CartPole-v1"
     assert summary["algorithm_evidence"] == "written in strongbox.json"
 
 

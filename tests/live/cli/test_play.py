@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import gymnasium
 import numpy
 import pytest
@@ -18,7 +22,7 @@ from stable_baselines3 import A2C, PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from strongbox import policy
+from strongbox import policy, save
 from strongbox.cli import main
 from strongbox.errors import MismatchError
 from strongbox.policies.environments import check_spaces, make_environment
@@ -61,6 +65,58 @@ def test_the_same_as_data(capsys: Captured) -> None:
         "deviation": pytest.approx(numpy.std(returned)),
     }
     assert said["length"] == {"mean": 200, "deviation": 0}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """An agent that Strongbox saved with its environment, which stands in the archive."""
+    save(PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, seed=1, device="cpu"), tmp_path / "saved.zip")
+    return tmp_path / "saved.zip"
+
+
+def test_the_environment_is_the_archives_where_none_is_named(saved: Path, capsys: Captured) -> None:
+    arguments = ["--episodes", "1", "--seed", "0"]
+    assert main(["play", str(saved), *arguments]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "environment CartPole-v1, as strongbox.json says"
+    assert len(out) == 3
+    said = play_json(capsys, str(saved), *arguments)
+    assert (said["env"], said["env_evidence"]) == ("CartPole-v1", "written in strongbox.json")
+    named = play_json(capsys, str(saved), *arguments, "--env", "CartPole-v1")
+    assert named == {**said, "env_evidence": "given"}
+
+
+@pytest.mark.parametrize("kind", ["npz", "zip"])
+def test_an_exported_policy_knows_its_environment(kind: str, saved: Path, capsys: Captured) -> None:
+    exported = saved.with_name(f"exported.{kind}")
+    assert policy(saved).spec.environment == "CartPole-v1"
+    policy(saved).export(exported)
+    assert play_json(capsys, str(exported), "--seed", "0")["env"] == "CartPole-v1"
+
+
+def test_an_archive_never_names_a_module_to_import(saved: Path, capsys: Captured) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["strongbox.json"] = members["strongbox.json"].replace(b"CartPole-v1", b"this:Cart-v1")
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert main(["play", str(saved)]) == 2
+    assert "expected the id of an environment, found 'this:Cart-v1'" in capsys.readouterr().err.replace("\\'", "'")
+    assert "this" not in sys.modules
+
+
+def test_an_environment_of_the_archive_that_is_not_registered_is_refused(
+    signs: str, tmp_path: Path, capsys: Captured
+) -> None:
+    model = PPO("MlpPolicy", signs, n_steps=8, batch_size=8, device="cpu")
+    save(model, tmp_path / "signs.zip")
+    registered = gymnasium.registry.pop(signs)
+    assert main(["play", str(tmp_path / "signs.zip")]) == 2
+    gymnasium.registry[signs] = registered
+    assert "expected an environment that can be played here, found 'Signs-v0'" in capsys.readouterr().err.replace(
+        "\\'", "'"
+    )
 
 
 def test_a_seed_gives_the_same_returns_and_none_gives_others(capsys: Captured) -> None:
@@ -133,6 +189,7 @@ def test_a_terminal_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: 
         (["--env", "Nothing-v0"], "expected an environment that can be played here, found 'Nothing-v0': "),
         (["--env", "no_such_package:Thing-v0"], "found 'no_such_package:Thing-v0': No module named 'no_such_package'"),
         (["--env", "CartPole-v1", "--normalize", "none.pkl"], "none.pkl: no such file."),
+        (["--env", "CartPole-v1", "--video", "seen.avi"], "expected a video's name that ends in .mp4 or .gif"),
         (["--env", "CartPole-v1", "--episodes", "0"], "expected a number of episodes, found '0'"),
         (["--env", "CartPole-v1", "--seed", "-1"], "expected a seed, 0 to 999999999, found '-1'"),
     ],
@@ -143,6 +200,55 @@ def test_what_is_refused_is_one_line(arguments: list[str], message: str, capsys:
     assert out == ""
     assert message in err.replace("\\'", "'")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["mp4", "gif"])
+def test_a_video_has_a_picture_before_each_action_and_one_at_the_end(
+    kind: str, tmp_path: Path, capsys: Captured
+) -> None:
+    agent, video = str(ARCHIVES / "a2c.zip"), tmp_path / f"seen.{kind}"
+    arguments = [agent, "--env", "CartPole-v1", "--episodes", "2", "--seed", "5"]
+    said = play_json(capsys, *arguments, "--video", str(video))
+    assert said["video"] == str(video)
+    assert said["episodes"] == play_json(capsys, *arguments)["episodes"]
+    assert count_pictures(video) == sum(episode["length"] + 1 for episode in said["episodes"])
+
+
+def count_pictures(video: Path) -> int:
+    with av.open(str(video)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_a_video_of_mujoco_needs_opengl_and_says_so_where_there_is_none(tmp_path: Path) -> None:
+    """Drawing happens in a process of its own: MuJoCo chooses how to draw when it is imported."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MUJOCO_GL")}
+    file, video = tmp_path / "hopper.zip", tmp_path / "seen.mp4"
+    SAC("MlpPolicy", "Hopper-v5", buffer_size=10, device="cpu", seed=1).save(file)
+    command = [sys.executable, "-W", "ignore", "-m", "strongbox", "play", str(file), "--env", "Hopper-v5"]
+    command += ["--episodes", "1", "--seed", "0", "--video", str(video), "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        assert count_pictures(video) == json.loads(done.stdout)["episodes"][0]["length"] + 1
+        video.unlink()
+    else:
+        assert "MUJOCO_GL" in done.stderr
+    broken = subprocess.run(command, env={**environment, "MUJOCO_GL": "nothing"}, capture_output=True, text=True)
+    assert broken.returncode == 2
+    assert "strongbox: " in broken.stderr
+    assert "MUJOCO_GL" in broken.stderr
+    assert not video.exists()
+
+
+def test_a_window_or_a_video(capsys: Captured) -> None:
+    assert main(["play", CARTPOLE, "--env", "CartPole-v1", "--render", "--video", "seen.mp4"]) == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_an_environment_that_draws_nothing_is_refused(signs: str, tmp_path: Path, capsys: Captured) -> None:
+    agent, video = str(ARCHIVES / "maskable-ppo.zip"), tmp_path / "seen.gif"
+    assert main(["play", agent, "--env", signs, "--video", str(video)]) == 2
+    assert "expected an environment that can draw here, found NotImplementedError. " in capsys.readouterr().err
+    assert not video.exists()
 
 
 def test_gymnasium_is_an_extra(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
@@ -296,6 +402,18 @@ def test_an_atari_agent_plays_a_whole_game(atari_agent: Path, capsys: Captured) 
     said = play_json(capsys, str(atari_agent), "--env", "ALE/Breakout-v5", "--episodes", "1", "--seed", "2")
     assert said["length"]["mean"] > 30  # five lives, each begun with FIRE
     assert said["return"]["mean"] >= 0
+
+
+def test_a_video_of_an_atari_game_is_in_colour(atari_agent: Path, tmp_path: Path, capsys: Captured) -> None:
+    video = tmp_path / "seen.mp4"
+    arguments = [str(atari_agent), "--env", "ALE/Breakout-v5", "--episodes", "1", "--seed", "2", "--video", str(video)]
+    said = play_json(capsys, *arguments)
+    with av.open(str(video)) as container:
+        assert container.streams.video[0].average_rate == 15
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(pictures) == said["episodes"][0]["length"] + 1
+    assert pictures[0].shape == (210, 160, 3)
+    assert numpy.ptp(pictures[0].astype(int), axis=2).max() > 100
 
 
 def test_an_atari_game_with_other_actions_is_refused(atari_agent: Path, capsys: Captured) -> None:
