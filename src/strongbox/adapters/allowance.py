@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+from operator import add, le, sub
 
 from ..archive import Entry, Typed, entry_text, measure_depth
 from ..errors import UnsupportedError
@@ -64,7 +65,9 @@ class Allowance:
         """
         weight = self._weigh(entry)
         self.entries[name], self._weights[name] = entry, weight
-        self._total = [total + part for total, part in zip(self._total, weight, strict=True)]
+        self._total = list(map(add, self._total, weight))
+        if all(map(le, self._total, ROOM.values())):
+            return
         for index, (what, room) in enumerate(ROOM.items()):
             while self._total[index] > room and self._leave_out_largest(index, f"{room:,} {what}"):
                 pass
@@ -77,7 +80,7 @@ class Allowance:
         largest = max(names, key=lambda name: self._weights[name][index])
         weight = self._weights.pop(largest)
         del self.entries[largest]
-        self._total = [total - part for total, part in zip(self._total, weight, strict=True)]
+        self._total = list(map(sub, self._total, weight))
         self._left_out[largest] = (
             f"all attributes together are more than the {room} that an archive may hold, and no algorithm needs it"
         )

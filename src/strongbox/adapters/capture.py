@@ -26,7 +26,7 @@ from stable_baselines3.common.utils import get_system_info
 from ..archive import Contents, Entry, Exact, Typed
 from ..errors import StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
-from ..pickles import Call, Global, encode
+from ..pickles import Global, encode
 from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
 from .allowance import Allowance, needed_names
 from .environment_id import find_environment_id
@@ -47,6 +47,9 @@ MOST_NOTES = 20
 
 DEPTH = 48
 """Levels of nesting of what stands in data as it is, with some left for what it stands in."""
+
+SIZED = frozenset({str, list, dict})
+"""Types of JSON whose values may be large."""
 
 LONGEST_TEXT = 10_000
 """Characters of one attribute's text beside a typed entry."""
@@ -127,12 +130,15 @@ def _add_entries(
 def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     if isinstance(attribute, str) and is_machine_path(attribute):
         raise UnsupportedError("it is an absolute path of this machine")
-    if is_exact(attribute):
-        _require_small(attribute)
+    if is_exact_json(attribute, depth=DEPTH):
+        if type(attribute) in SIZED:
+            _require_small(attribute)
         return _exact_entry(name, attribute, shortened)
-    if type(attribute) is deque and is_exact(list(attribute)):
-        _require_small(list(attribute))
-        return _episodes_entry(attribute)
+    if type(attribute) is deque and is_exact_json(episodes := list(attribute), depth=DEPTH):
+        _require_small(episodes)
+        text = json.dumps(episodes)
+        if "/" not in text and "\\" not in text:
+            return _episodes_entry(deque(json.loads(text), attribute.maxlen))
     if isinstance(attribute, type) and _is_importable(attribute):
         return _class_entry(attribute, machine_folders())
     content = pickle_bounded(attribute)
@@ -186,10 +192,11 @@ def _remembered(content: bytes, folders: tuple[str, ...]) -> _Understood:
 
 
 def _episodes_entry(episodes: deque[Any]) -> Typed:
-    """A deque of what JSON could hold as it is: it needs no reading to be understood."""
-    node = Call(Global("collections", "deque"), ((), episodes.maxlen) if episodes.maxlen is not None else ())
-    node.appended = [dict(item) if type(item) is dict else item for item in episodes]
-    return _typed(episodes, encode(node), episodes.copy())
+    """A deque of what JSON has just been read to: it needs no reading to be understood.
+
+    What its parts share is what JSON's reader shares among them, so that equal ones are pickled alike.
+    """
+    return _typed(episodes, pickle_bounded(episodes), episodes)
 
 
 def _is_importable(attribute: type) -> bool:
@@ -234,43 +241,26 @@ def _without_paths(value: Any, shortened: list[str]) -> Any:
     return value
 
 
-def is_exact(value: Any) -> bool:
-    """Whether an archive's JSON holds a value exactly, integers of at most 128 bits included."""
-    return is_exact_json(value, depth=DEPTH) and not _has_long(value)
-
-
 def _require_small(value: Any) -> None:
-    """Refuse what is larger as JSON than any setting of an agent, before its text is made."""
-    size = 0
-    for part in _sizes(value):
-        size += part
+    """Refuse what is larger as JSON than any setting of an agent, before its text is made.
+
+    Counted are the bytes that its parts take at least.
+    """
+    size, waiting = 0, [value]
+    while waiting:
+        part = waiting.pop()
+        if type(part) is str:
+            size += len(part)
+        elif type(part) in (list, dict):
+            size += 2 * len(part)
+            items = part
+            if type(part) is dict:
+                size += sum(map(len, part))
+                items = part.values()
+            if size <= LARGEST:
+                waiting += [item for item in items if type(item) in SIZED]
         if size > LARGEST:
             raise UnsupportedError(TOO_LARGE)
-
-
-def _sizes(value: Any) -> Iterable[int]:
-    """Bytes that the parts of a value take at least, as JSON."""
-    if isinstance(value, str):
-        yield len(value) + 2
-    elif isinstance(value, list):
-        yield 2 * len(value)
-        for item in value:
-            if isinstance(item, str | list | dict):
-                yield from _sizes(item)
-    elif isinstance(value, dict):
-        yield 4 * len(value)
-        yield from map(len, value)
-        for item in value.values():
-            yield from _sizes(item)
-
-
-def _has_long(value: Any) -> bool:
-    kind = type(value)
-    if kind is int:
-        return bool(value.bit_length() >= 128)
-    if kind is dict:
-        return any(map(_has_long, value.values()))
-    return kind is list and any(map(_has_long, value))
 
 
 def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
@@ -348,7 +338,7 @@ def _shown_items(items: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _shown(item: Any) -> Any:
     if item is None or isinstance(item, bool | int | float):
-        return _text(item) if _has_long(item) else item
+        return _text(item) if isinstance(item, int) and item.bit_length() > 127 else item
     if isinstance(item, str):
         return without_machine(item)
     if isinstance(item, set | frozenset):
@@ -359,7 +349,7 @@ def _shown(item: Any) -> Any:
         shown = json.loads(text) if len(text := json.dumps(item)) <= LONGEST_TEXT else None
     except (TypeError, ValueError, RecursionError):
         shown = None
-    return _without_paths(shown, []) if is_exact(shown) and shown is not None else _text(item)
+    return _without_paths(shown, []) if shown is not None and is_exact_json(shown, depth=DEPTH) else _text(item)
 
 
 def _text(item: Any) -> str:

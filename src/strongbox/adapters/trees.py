@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy
 import torch
 
 from ..errors import UnsupportedError
@@ -52,7 +53,8 @@ def describe_tensor(tensor: torch.Tensor, path: str = "") -> TensorData:
             f"expected a dense tensor of a common type at {path}, found {tensor.layout} of {tensor.dtype}.",
             hint="Leave its state dict out, or convert it.",
         )
-    plain = tensor.detach() if tensor.requires_grad else tensor
+    requires_grad = tensor.requires_grad
+    plain = tensor.detach() if requires_grad else tensor
     if plain.is_complex():
         plain = plain.resolve_conj().resolve_neg()
     shape = tuple(plain.shape)
@@ -62,7 +64,7 @@ def describe_tensor(tensor: torch.Tensor, path: str = "") -> TensorData:
         strides=contiguous_strides(shape),
         storage_offset=0,
         storage=_describe_memory(plain, name),
-        requires_grad=tensor.requires_grad,
+        requires_grad=requires_grad,
         parameter=type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter),
     )
 
@@ -82,5 +84,6 @@ def _fetch(tensor: torch.Tensor) -> memoryview:
 
 def _memory(tensor: torch.Tensor) -> memoryview:
     """The bytes of a contiguous tensor of the CPU; they keep it alive."""
-    memory: memoryview = tensor.view(-1).view(torch.uint8).numpy().data
+    elements = tensor.view(torch.uint16).numpy() if tensor.dtype is torch.bfloat16 else tensor.numpy()
+    memory: memoryview = elements.reshape(-1).view(numpy.uint8).data
     return memory

@@ -9,7 +9,7 @@ begins at a multiple of the alignment; the field has an id, a length and zeros, 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import StrongboxError
 from .records import (
@@ -51,8 +51,7 @@ FIRST_TOO_LARGE = SENTINEL32
 """The first number that a 32-bit field cannot hold, since it means "see the zip64 field" there."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The place of one entry: its header begins at ``header_start``, its content at ``start``."""
 
     name: str
@@ -70,7 +69,7 @@ class Place:
         name = self.name.encode("ascii")
         zip64 = zip64_field(self.size, self.size) if self.size >= FIRST_TOO_LARGE else b""
         padding = padding_field(self.start - self.header_start - LOCAL.size - len(name) - len(zip64))
-        size = shortened(self.size)
+        size = SENTINEL32 if zip64 else self.size
         header = LOCAL.pack(
             LOCAL_SIGNATURE,
             VERSION_ZIP64 if zip64 else VERSION,
@@ -170,4 +169,4 @@ def zip64_field(*numbers: int) -> bytes:
 
 def padding_field(length: int) -> bytes:
     """An extra field of ``length`` bytes in all that says nothing; empty where the length is 0."""
-    return FIELD.pack(PADDING_FIELD, length - FIELD.size) + bytes(length - FIELD.size) if length else b""
+    return FIELD.pack(PADDING_FIELD, length - FIELD.size).ljust(length, b"\0") if length else b""

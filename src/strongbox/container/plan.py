@@ -13,9 +13,10 @@ to that when it is given a plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import StrongboxError
+from .checksum import CHUNK, checksum
 from .digest import Content, Workers
 from .layout import Place, check_alignment, end_records, place_entry
 from .names import check_name, check_unique
@@ -30,8 +31,7 @@ GATHERED = 1 << 17
 """Bytes of small pieces that are written together."""
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """Some bytes of a content to be written, with their CRC-32 where it is known.
 
     ``lasting`` says that the bytes stay as they are until the archive is closed, so that the digest
@@ -54,6 +54,7 @@ class ZipPlan:
         self.align = align
         self._places: list[Place] = []
         self._contents: list[Content | Produce] = []
+        self._central_size = 0
 
     def add(self, name: str, content: Content | Produce, *, size: int | None = None) -> None:
         """Plan a member; ``content`` is its bytes, or a function that gives ``size`` bytes when their turn comes.
@@ -66,15 +67,20 @@ class ZipPlan:
             size = len(content)
         if size is None or size < 0:
             raise StrongboxError("expected the size of a content that a function gives, found none.", member=name)
-        position = self._places[-1].end if self._places else 0
-        self._places.append(place_entry(check_name(name), size, position, self.align))
+        place = place_entry(check_name(name), size, self._central_start, self.align)
+        self._places.append(place)
         self._contents.append(content)
+        self._central_size += place.central_size
 
     @property
     def size(self) -> int:
         """The length in bytes of the whole file."""
-        central_size = sum(place.central_size for place in self._places)
-        return self._central_start + central_size + len(self._end_records(central_size))
+        return self._central_start + self._central_size + len(self._end_records())
+
+    def to_bytes(self) -> bytes:
+        """The whole file in memory; for a small one that is faster than piece by piece."""
+        pieces = self._pieces(Workers())
+        return b"".join([piece.content if piece.lasting else bytes(piece.content) for piece in pieces])
 
     def pieces(self, workers: Workers) -> Iterator[Piece]:
         """Yield the file from its first byte to its last; the workers help with the CRC of large contents."""
@@ -85,12 +91,11 @@ class ZipPlan:
         records = []
         for place, content in zip(self._places, self._contents, strict=True):
             piece = self._piece(place, content)
-            crc = workers.checksum(piece.content)
+            crc = checksum(piece.content) if place.size <= CHUNK else workers.checksum(piece.content)
             records.append(place.central_record(crc))
             yield Piece(place.local_header(crc))
             yield Piece(piece.content, crc, piece.lasting)
-        central = b"".join(records)
-        yield Piece(central + self._end_records(len(central)))
+        yield Piece(b"".join([*records, self._end_records()]))
 
     def _piece(self, place: Place, content: Content | Produce) -> Piece:
         if not callable(content):
@@ -105,8 +110,8 @@ class ZipPlan:
     def _central_start(self) -> int:
         return self._places[-1].end if self._places else 0
 
-    def _end_records(self, central_size: int) -> bytes:
-        return end_records(len(self._places), self._central_start, central_size)
+    def _end_records(self) -> bytes:
+        return end_records(len(self._places), self._central_start, self._central_size)
 
 
 def gather(pieces: Iterable[Piece]) -> Iterator[Piece]:

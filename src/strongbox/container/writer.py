@@ -125,8 +125,9 @@ class ZipWriter:
         self._workers.close()
 
     def _write_entry(self, place: Place, content: Content | ZipPlan | Iterable[Content], digest: Digest) -> int:
-        if isinstance(content, (bytes, bytearray, memoryview)) and place.size <= LARGE:
-            return self._write_small(place, as_bytes(content), digest)
+        if isinstance(content, (bytes, bytearray, memoryview, ZipPlan)) and place.size <= LARGE:
+            whole = content.to_bytes() if isinstance(content, ZipPlan) else as_bytes(content)
+            return self._write_small(place, whole, digest)
         self._write(place.local_header(0))
         crc = self._write_pieces(place, pieces_of(content, self._workers), digest)
         self._file.seek(place.header_start + CRC_OFFSET)

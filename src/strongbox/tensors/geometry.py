@@ -22,6 +22,7 @@ __all__ = ["MAXIMUM_DIMENSIONS", "Geometry", "contiguous_strides"]
 
 MAXIMUM_DIMENSIONS = 8
 _LARGEST = 1 << 62
+_WHOLE = frozenset({int})
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class Geometry:
         if len(self.shape) != len(self.strides):
             raise FormatError(f"expected a stride for each size, found {self.shape} and {self.strides}.")
         _check_number("storage offset", self.offset)
-        reach = max((self.offset, prod(max(size, 1) for size in self.shape), *self.strides)) * itemsize
+        reach = max((self.offset, prod([size or 1 for size in self.shape]), *self.strides)) * itemsize
         if reach > _LARGEST:
             raise FormatError("expected a tensor that fits into 64-bit memory, found sizes or strides beyond it.")
-        last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        last = self.offset + sum([(size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)])
         if self.count and last >= numel:
             raise FormatError(
                 f"expected a tensor that ends inside its storage of {numel:,} elements, "
@@ -78,6 +79,8 @@ def _check_sequence(what: str, numbers: Any) -> None:
         raise FormatError(f"expected a tuple of {what}, found {type(numbers).__name__}.")
     if len(numbers) > 2 * MAXIMUM_DIMENSIONS:
         raise LimitError(f"expected at most {MAXIMUM_DIMENSIONS} dimensions, found {len(numbers)}.")
+    if _WHOLE.issuperset(map(type, numbers)) and 0 <= min(numbers, default=0) <= max(numbers, default=0) <= _LARGEST:
+        return
     for number in numbers:
         _check_number(f"one of the {what}", number)
 

@@ -52,17 +52,20 @@ class TreeNodes:
         """The node of a value; raises UnsupportedError, naming the path, for what a file cannot hold."""
         if depth > DEFAULT_LIMITS.depth:
             raise LimitError(f"expected values nested at most {DEFAULT_LIMITS.depth} deep, found deeper: {path}.")
+        kind = type(item)
+        if kind in _SCALARS:
+            return _scalar(item, path)
+        if kind in (dict, defaultdict):
+            return dict(self._items(item, path, depth))
+        if kind is OrderedDict:
+            return self._ordered_dict(item, path, depth)
         if isinstance(item, StateDict):
             return self.node(item.raw, path, depth)
-        if type(item) in (dict, defaultdict):
-            return dict(self._items(item, path, depth))
-        if type(item) is OrderedDict:
-            return self._ordered_dict(item, path, depth)
-        if type(item) is list:
+        if kind is list:
             return [self.node(part, f"{path}.{index}", depth + 1) for index, part in enumerate(item)]
         if isinstance(item, tuple) and not hasattr(item, "_fields"):
             return tuple([self.node(part, f"{path}.{index}", depth + 1) for index, part in enumerate(item)])
-        if type(item) is TorchName:
+        if kind is TorchName:
             return self._torch_name(item)
         tensor = self._leaf(item)
         return tensor if tensor is not None else _scalar(item, path)
@@ -92,8 +95,9 @@ class TreeNodes:
 
     def _leaf(self, item: object) -> Node | None:
         """The node of a tensor or array, the same each time the object comes up; None for anything else."""
-        if id(item) in self._leaves:
-            return self._leaves[id(item)][1]
+        known = self._leaves.get(id(item))
+        if known is not None:
+            return known[1]
         tensor = describe(item)
         if tensor is None:
             return None
@@ -175,7 +179,7 @@ def _key(key: Any, path: str) -> Node:
 
 def _scalar(item: Any, path: str) -> Node:
     """A scalar as it is, a number of numpy's as Python's; raises for anything else."""
-    if isinstance(item, numpy.number | numpy.bool_) and item.dtype.itemsize <= 8:
+    if type(item) not in _SCALARS and isinstance(item, numpy.number | numpy.bool_) and item.dtype.itemsize <= 8:
         item = item.item()
     if type(item) is int and item.bit_length() > _LONGEST_INTEGER:
         raise LimitError(f"expected integers of at most {_LONGEST_INTEGER} bits, found a longer one at {path}.")

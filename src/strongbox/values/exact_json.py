@@ -9,6 +9,11 @@ __all__ = ["is_exact_json"]
 RESERVED = frozenset({":type:", ":serialized:", ":portable:"})
 """Keys that mark a typed entry of an archive's data, so a plain dictionary may not have them."""
 
+KEYS = frozenset({str})
+
+AS_THEY_ARE = frozenset({type(None), bool, float, str})
+"""Types of which every value is exact, and most values are: told without a call."""
+
 INTEGER_BITS = 127
 """What an integer may have besides its sign: those who read an archive's JSON refuse longer ones."""
 
@@ -25,11 +30,10 @@ def is_exact_json(value: Any, *, depth: int = 64) -> bool:
         return kind is not int or value.bit_length() <= INTEGER_BITS
     if depth <= 0:
         return False
-    if kind is list:
-        return all(is_exact_json(item, depth=depth - 1) for item in value)
     if kind is dict:
-        return all(
-            type(key) is str and key not in RESERVED and is_exact_json(item, depth=depth - 1)
-            for key, item in value.items()
-        )
-    return False
+        if not KEYS.issuperset(map(type, value)) or not RESERVED.isdisjoint(value):
+            return False
+        value = value.values()
+    elif kind is not list:
+        return False
+    return all(is_exact_json(item, depth=depth - 1) for item in value if type(item) not in AS_THEY_ARE)

@@ -39,6 +39,8 @@ class Walk(Protocol):
         """Write or read a key of a dictionary or an element of a set."""
 
 
+KEYS = frozenset({str})
+
 MOST_BITS = 4096
 """Bits of an integer; Python refuses to print or read much longer ones."""
 
@@ -447,4 +449,4 @@ def plain_integer(value: int) -> bool:
 
 def is_plain_object(value: dict[Any, Any]) -> bool:
     """Whether a dictionary may stand in JSON as it is."""
-    return all(type(name) is str and name != "$" for name in value)
+    return KEYS.issuperset(map(type, value)) and "$" not in value

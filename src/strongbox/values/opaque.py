@@ -42,6 +42,8 @@ def find_opaque(value: Any, path: str = "") -> list[tuple[str, Opaque]]:
 def _parts(value: Any) -> Iterable[tuple[Any, str]]:
     """The direct parts of a value that may have parts themselves, with the step that leads to each."""
     if isinstance(value, dict):
+        if LEAVES.issuperset(map(type, value.values())):
+            return ()
         pairs = enumerate(value.items())
         return ((item, _step(key, index)) for index, (key, item) in pairs if type(item) not in LEAVES)
     if isinstance(value, list | tuple | set | frozenset | deque):

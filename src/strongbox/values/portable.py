@@ -30,6 +30,9 @@ from .place import Place
 
 __all__ = ["from_portable", "normalization_from_json", "normalization_to_json", "to_portable"]
 
+AS_THEY_ARE = frozenset({type(None), bool, float, str})
+"""Types whose values mean themselves, and are most of what there is: told without a call."""
+
 
 def to_portable(value: Any) -> Json:
     """The portable form of a value, as what ``json.dumps`` takes; the same value gives the same form.
@@ -80,12 +83,15 @@ class _Writer:
     def value(self, value: Any, place: Place) -> Json:
         """The form of a value that stands at ``place``."""
         kind = type(value)
-        if value is None or kind in (bool, float, str) or (kind is int and plain_integer(value)):
+        if kind in AS_THEY_ARE or (kind is int and plain_integer(value)):
             return value
         if kind is list:
             return [self.value(item, place.item(index)) for index, item in enumerate(value)]
         if kind is dict and is_plain_object(value):
-            return {name: self.value(item, place.item(name)) for name, item in value.items()}
+            return {
+                name: item if type(item) in AS_THEY_ARE else self.value(item, place.item(name))
+                for name, item in value.items()
+            }
         form = BY_TYPE.get(kind) or next((form for form in FOR_SUBCLASSES if isinstance(value, form.type)), None)
         if form is None:
             raise _unsupported(value, place)
