@@ -25,6 +25,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("tensors",),
     ("values",),
     ("archive",),
+    ("conversion",),
     ("policies", "adapters", "checkpoints", "stores"),
     ("runs",),
     ("cli", "viewer"),

@@ -18,9 +18,9 @@ import numpy
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import get_flattened_obs_dim
 
+from ..conversion import Draft, Live, Tree
 from ..tensors import Tensor
 from ..values import Box, ClassReference
-from .draft import Draft, Live, Tree
 
 __all__ = ["adopt_goals"]
 
