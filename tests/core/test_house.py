@@ -53,7 +53,7 @@ DANGEROUS_CALLS = {"eval", "exec", "compile", "__import__", "import_module", "at
 MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "tools"}
 
 PUBLIC_NAMES = {
-    *("__version__", "open", "load", "save", "check", "open_normalization", "policy"),
+    *("__version__", "open", "load", "save", "check", "convert", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""

@@ -28,6 +28,7 @@ class Manifest:
     ``digests`` maps every other member to its SHA-256 in hexadecimal, ``opaque`` the path of an
     opaque part to its type and the reason, ``left_out`` the name of what was not kept to the reason,
     ``approximate`` the name of a function to the largest error of the table that stands for it.
+    ``converted_from`` is the version of SB3 that wrote the archive which this one was made from, empty where none was.
     """
 
     algorithm: str
@@ -36,16 +37,19 @@ class Manifest:
     opaque: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     approximate: Mapping[str, float] = field(default_factory=dict)
+    converted_from: str = ""
     version: int = FORMAT_VERSION
 
     def to_bytes(self) -> bytes:
         """The JSON text, one line for each key."""
+        origin = {"converted_from": self.converted_from} if self.converted_from else {}
         return dump_lines(
             {
                 "format": FORMAT_NAME,
                 "version": self.version,
                 "writer": self.writer,
                 "algorithm": self.algorithm,
+                **origin,
                 "digests": dict(self.digests),
                 "opaque": {path: dict(part) for path, part in self.opaque.items()},
                 "left_out": dict(self.left_out),
@@ -72,6 +76,7 @@ class Manifest:
                 version=version,
                 algorithm=_text(parsed, "algorithm"),
                 writer=_text(parsed, "writer"),
+                converted_from=_text(parsed, "converted_from") if "converted_from" in parsed else "",
                 digests=_table(parsed, "digests", str),
                 opaque={path: _strings(part, path) for path, part in _table(parsed, "opaque", dict).items()},
                 left_out=_table(parsed, "left_out", str),
