@@ -25,9 +25,9 @@ from ..archive import (
     open_normalization,
     write_archive,
 )
-from ..errors import MismatchError, StrongboxError, locate
+from ..errors import MismatchError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from ..pickles import Call, Decoded, walk
+from ..pickles import Call, Decoded, decode, walk
 from ..values import ConstantSchedule, LinearSchedule, Normalization, Space, TableSchedule, find_opaque
 from .beside import find_normalization
 from .draft import Draft, Tree, read_draft
@@ -245,7 +245,10 @@ class Conversion:
         new = without_paths(modernise(value, notes.append), found)
         for note in dict.fromkeys(notes):
             self._change(name, note, MODERN)
-        if find_opaque(new) and decoded is not None:
+        opaque = find_opaque(new)
+        if opaque and decoded is None:
+            raise UnsupportedError(opaque[0][1].reason)
+        if opaque and decoded is not None:
             entry: Entry = make_opaque_entry(
                 new,
                 self.archive.data.get(name),
@@ -263,10 +266,12 @@ class Conversion:
         return entry
 
     def _decoded(self, name: str) -> Decoded | None:
+        """The nodes of an old pickle, decoded once more: paths are cut out of them in place."""
         if name not in self.archive.data:
             return None
         try:
-            return self.archive.data.decoded(name)
+            content = self.archive.data.pickle(name)
+            return None if content is None else decode(content, limits=self.archive.limits)
         except StrongboxError:
             return None
 

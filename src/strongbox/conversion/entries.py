@@ -15,7 +15,7 @@ import numpy
 
 from ..archive import Entry, Exact, Typed
 from ..errors import UnsupportedError
-from ..pickles import Call, Decoded, Node, encode, walk
+from ..pickles import Call, Decoded, Node, children, encode
 from ..values import (
     ClassReference,
     Device,
@@ -118,16 +118,19 @@ def make_opaque_entry(
 ) -> Typed:
     """The entry of a value with parts that are not understood.
 
-    ``original`` is the value that ``decoded`` is of, ``value`` what became of it since. Where they are one, all
-    nodes are kept as they are; otherwise those of the parts that are not understood, in a pickle that is emitted
-    anew. Paths that were cut out of them are added to ``found``. Raises UnsupportedError where the nodes of a
-    part are not known.
+    ``original`` is the value that ``decoded`` is of, ``value`` what became of it since. The nodes of the parts
+    that are not understood are kept, in a pickle that is emitted anew; where such a part stands inside of
+    something else than plain containers, all nodes are, unless the value was changed: then UnsupportedError is
+    raised. Paths that were cut out of the nodes are added to ``found``.
     """
     decoded, paths = shorten_paths(decoded)
     found += paths
-    if value is not original:
-        nodes = dict(_opaque_nodes(original, decoded.root))
+    nodes = dict(_opaque_nodes(original, decoded.root))
+    try:
         decoded = _with_root(decoded, to_node(value, opaque=lambda part: nodes.get(id(part))))
+    except UnsupportedError:
+        if value is not original:
+            raise
     shown = {key: _cleaned(item) for key, item in attributes.items()}
     return Typed(type=type_text, value=value, pickle=encode(decoded), attributes=shown)
 
@@ -145,10 +148,19 @@ def _opaque_nodes(value: Any, node: Node) -> Iterable[tuple[int, Node]]:
 
 
 def _with_root(decoded: Decoded, root: Node) -> Decoded:
-    """The same pickle with another root, and those of its statements that are about something in it."""
-    inside = {id(node) for node in walk(root)}
-    popped = tuple(call for call in decoded.popped if call.arguments and id(call.arguments[0]) in inside)
-    return replace(decoded, root=root, popped=popped)
+    """The same pickle with another root, and those of its statements that are about something in it.
+
+    A class's statement holds its methods, which have statements of their own.
+    """
+    inside: set[int] = set()
+    waiting: list[Node] = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in inside:
+            inside.add(id(node))
+            waiting += children(node)
+            waiting += decoded.statements_on(node) if type(node) is Call else ()
+    return replace(decoded, root=root, popped=tuple(call for call in decoded.popped if id(call) in inside))
 
 
 def _cleaned(item: Any) -> Any:

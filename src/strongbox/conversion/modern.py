@@ -30,7 +30,6 @@ Note = Callable[[str], None]
 
 DRAWS_ON = "gym's RandomState became a Generator, which draws on from the same bits"
 LOST_STATE = "a space's random generator was left out: it is not understood"
-SEEDS = "what a random generator was seeded with was left out: no form of it is read by numpy 1 and 2 alike"
 CAST = "bounds were cast to the space's own type"
 SAMPLES = "samples are of float32, as SB3 has them since 1.8"
 AT_REST = "the noise's process, which had no state yet, is where a reset puts it"
@@ -53,8 +52,6 @@ class _Moderniser:
             return self._space(value)
         if isinstance(value, ActionNoise):
             return self._noise(value)
-        if kind is RandomGenerator:
-            return self._without_seeds(value)
         if kind is TorchTensor and value.device != "cpu":
             self.note(TO_CPU)
             return replace(value, device="cpu")
@@ -74,16 +71,10 @@ class _Moderniser:
             self.note(LOST_STATE)
             return None
         if state is None or state.kind == "Generator":
-            return None if state is None else self._without_seeds(state)
+            return state
         self.note(DRAWS_ON)
         bits = {name: part for name, part in state.state.items() if name not in ("has_gauss", "gauss")}
-        return self._without_seeds(replace(state, kind="Generator", state=bits))
-
-    def _without_seeds(self, state: RandomGenerator) -> RandomGenerator:
-        if state.seed_sequence is None:
-            return state
-        self.note(SEEDS)
-        return replace(state, seed_sequence=None)
+        return replace(state, kind="Generator", state=bits)
 
     def _noise(self, noise: ActionNoise) -> ActionNoise:
         if isinstance(noise, VectorizedNoise):
