@@ -36,7 +36,7 @@ from .emission import to_node
 from .node_paths import shorten_paths
 from .paths import without_machine
 
-__all__ = ["make_entry", "make_opaque_entry"]
+__all__ = ["keep_entry", "make_entry", "make_opaque_entry"]
 
 DEPTH = 48
 """Levels of nesting of what stands in data as it is, as where a live agent is captured."""
@@ -131,6 +131,19 @@ def make_opaque_entry(
     except UnsupportedError:
         if value is not original:
             raise
+    return _carried(value, decoded, type_text, attributes)
+
+
+def keep_entry(
+    value: Any, decoded: Decoded, *, type_text: str, attributes: Mapping[str, Any], found: list[str]
+) -> Typed:
+    """The entry of a value with the nodes that it had, without paths; these are added to ``found``."""
+    decoded, paths = shorten_paths(decoded)
+    found += paths
+    return _carried(value, decoded, type_text, attributes)
+
+
+def _carried(value: Any, decoded: Decoded, type_text: str, attributes: Mapping[str, Any]) -> Typed:
     shown = {key: _cleaned(item) for key, item in attributes.items()}
     return Typed(type=type_text, value=value, pickle=encode(decoded), attributes=shown)
 

@@ -62,7 +62,8 @@ class _Moderniser:
         changes["random_state"] = self._random_state(space.random_state)
         if isinstance(space, Box) and {space.low.dtype, space.high.dtype} != {space.dtype}:
             self.note(CAST)
-            changes.update(low=space.low.astype(space.dtype), high=space.high.astype(space.dtype))
+            with numpy.errstate(all="ignore"):
+                changes.update(low=space.low.astype(space.dtype), high=space.high.astype(space.dtype))
         unchanged = all(changes[item.name] is getattr(space, item.name) for item in fields(space))
         return space if unchanged else replace(space, **changes)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..values import Opaque, TableSchedule
 
-__all__ = ["Change", "ConvertReport"]
+__all__ = ["Change", "ConvertReport", "Notes"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,19 @@ class Change:
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.change}; {self.reason}"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is told while a conversion goes on: changes, and by name what was left out or cut down, with the reason."""
+
+    changes: list[Change] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    shortened: dict[str, str] = field(default_factory=dict)
+
+    def change(self, subject: str, change: str, reason: str) -> None:
+        """Tell one change."""
+        self.changes.append(Change(subject, change, reason))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,8 +88,9 @@ def test_the_archives_own_statistics_come_first(tmp_path: Path) -> None:
 def test_the_caller_may_name_statistics_or_none(tmp_path: Path) -> None:
     place(tmp_path, "a.zip", "elsewhere.pkl")
     convert(tmp_path / "a.zip", tmp_path / "named.zip", normalization=tmp_path / "elsewhere.pkl")
-    convert(tmp_path / "named.zip", tmp_path / "given.zip", normalization=EXPECTED)
-    convert(tmp_path / "named.zip", tmp_path / "without.zip", normalization=None)
+    assert convert(tmp_path / "named.zip", tmp_path / "given.zip", normalization=EXPECTED).changes == ()
+    report = convert(tmp_path / "named.zip", tmp_path / "without.zip", normalization=None)
+    assert brought_in(report) == ["left out"]
     found = {}
     for name in ("named", "given", "without"):
         with open_archive(tmp_path / f"{name}.zip") as archive:

@@ -54,9 +54,8 @@ def test_what_was_converted_is_read_as_the_same_agent_and_converts_to_itself(nam
             ):
                 assert path == other
                 assert same(numpy.array(a.numpy()), numpy.array(b.numpy()))
-        assert all(
-            right.data.is_portable(key) for key in right.data if key not in {n.split("[")[0] for n in left.opaque}
-        )
+        unknown = {path.partition("[")[0] for path in left.opaque}
+        assert {key for key in right.data if not right.data.is_portable(key)} == unknown
     assert check_archive(new).clean == check_archive(old).clean
     second = convert(new, again)
     assert second.changes == ()
@@ -85,7 +84,7 @@ def test_the_public_function_takes_archives_bytes_and_files(tmp_path: Path) -> N
     target = io.BytesIO()
     with strongbox.open(CARTPOLE) as archive:
         report = strongbox.convert(archive, target)
-        assert archive.data["learning_rate"] == LinearSchedule(start=0.0025, end=0.0)
+        assert archive.data["learning_rate"] == LinearSchedule(start=0.002, end=0.0)
     assert report.path is None
     strongbox.convert(CARTPOLE.read_bytes(), tmp_path / "new", durable=False)
     assert (tmp_path / "new.zip").read_bytes() == target.getvalue()

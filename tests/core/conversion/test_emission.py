@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from strongbox.conversion.emission import to_node
 from strongbox.errors import StrongboxError, UnsupportedError
 from strongbox.pickles import Global, decode, encode, walk
 from strongbox.values import same, to_value
+from tests.core.conversion.examples import EMITTED
 from tests.core.values.strategies import values_of_any_kind
 
 INT64 = numpy.dtype("int64")
@@ -69,60 +70,6 @@ def leaves(value: Any) -> Iterator[Any]:
         yield from (leaf for item in fields(value) for leaf in leaves(getattr(value, item.name)))
 
 
-EMITTED: list[Any] = [
-    [1, 2.5, "a", b"b", None, True, 1j],
-    {"a": (1, 2), 3: {4}, None: frozenset((5,))},
-    OrderedDict(b=1, a=2),
-    deque([{"r": 1.0, "l": numpy.float32(2)}], 100),
-    numpy.arange(6, dtype="float32").reshape(2, 3),
-    numpy.array(["left", "right"]),
-    numpy.str_("left"),
-    numpy.float64(0.5),
-    numpy.dtype("uint8"),
-    values.Box(low=numpy.zeros(2, "float32"), high=numpy.ones(2, "float32"), shape=(2,), dtype=numpy.dtype("float32")),
-    values.Discrete(n=3, start=-1),
-    values.MultiDiscrete(nvec=numpy.array([2, 3]), start=numpy.array([0, 1])),
-    values.MultiBinary(n=(2, 3)),
-    values.Dict(spaces={"b": values.Discrete(n=2), "a": values.MultiBinary(n=3)}),
-    values.Tuple(spaces=(values.Discrete(n=2),)),
-    values.OneOf(spaces=(values.Discrete(n=2),)),
-    values.Text(min_length=1, max_length=4, characters="abc"),
-    values.Sequence(feature_space=values.Discrete(n=2)),
-    values.ConstantSchedule(value=0.5),
-    values.ConstantSchedule(value=0.5, as_float=True),
-    values.LinearSchedule(start=1.0, end=0.0, end_fraction=0.1, as_float=True),
-    values.TableSchedule(values=numpy.array([0.0, 1.0, 4.0])),
-    values.NormalNoise(mean=numpy.zeros(1), sigma=numpy.ones(1), dtype=numpy.dtype("float32")),
-    values.OrnsteinUhlenbeckNoise(mean=numpy.zeros(1), sigma=0.1, theta=0.15, dt=0.01, previous=numpy.ones(1)),
-    values.VectorizedNoise(
-        base=values.NormalNoise(mean=0.0, sigma=1.0), noises=(values.NormalNoise(mean=0.0, sigma=1.0),)
-    ),
-    values.ClassReference("torch.nn.modules.activation", "ReLU"),
-    values.FunctionReference("torch.nn.init", "orthogonal_"),
-    values.EnumMember(
-        values.ClassReference("stable_baselines3.her.goal_selection_strategy", "GoalSelectionStrategy"), 0
-    ),
-    values.NamedTuple(
-        values.ClassReference("stable_baselines3.common.type_aliases", "TrainFreq"),
-        (
-            4,
-            values.EnumMember(
-                values.ClassReference("stable_baselines3.common.type_aliases", "TrainFrequencyUnit"), "step"
-            ),
-        ),
-    ),
-    values.Partial(function=values.ClassReference("torch.nn.modules.activation", "ELU"), keywords={"alpha": 0.5}),
-    values.TorchTensor(array=numpy.ones((2, 3), "float32"), dtype="float32"),
-    values.TorchTensor(array=numpy.ones(2, "float32"), dtype="bfloat16", requires_grad=True, parameter=True),
-    values.TorchTensor(array=numpy.ones((), "uint32"), dtype="uint32", device="cuda:1"),
-    values.Device("cuda:1"),
-    values.Device("cpu"),
-    values.TorchDtype("bfloat16"),
-    values.TorchSize((2, 3)),
-    values.RandomGenerator(kind="Generator", bit_generator="PCG64", state=dict(numpy.random.PCG64(3).state)),
-]
-
-
 def kind_of(value: Any) -> str:
     return type(value).__name__
 
@@ -148,6 +95,7 @@ def test_parts_that_stand_twice_are_written_as_if_they_were_two() -> None:
     [
         values.Graph(node_space=values.Discrete(n=2), edge_space=None),
         values.Sequence(feature_space=values.Discrete(n=2), stack=True),
+        values.TorchTensor(array=numpy.ones(1, "uint32"), dtype="uint32"),
         values.Opaque("a", "no recipe knows it"),
         [values.Opaque("a", "no recipe knows it")],
     ],

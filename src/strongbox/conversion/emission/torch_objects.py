@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from ...errors import UnsupportedError
 from ...pickles import Call, Global, Node, PersistentId, encode
 from ...tensors import DTYPES, contiguous_strides
 from ...values import Device, TorchDtype, TorchSize, TorchTensor
@@ -28,15 +29,17 @@ KEY = "0"
 
 
 def emit_tensor(emit: Emit, value: TorchTensor) -> Node:
-    """A tensor or parameter, its elements in a row."""
+    """A tensor or parameter, its elements in a row.
+
+    torch writes unsigned integers of more than one byte so that no torch reads them again (2.13, run).
+    """
+    if DTYPES[value.dtype].storage_class is None:
+        raise UnsupportedError(f"expected a tensor that torch reads from a pickle, found one of {value.dtype}.")
     shape = value.array.shape
     storage = Call(Global("torch.storage", "_load_from_bytes"), (storage_file(value),))
     grad = value.requires_grad and not value.parameter
     arguments = (storage, 0, shape, contiguous_strides(shape), grad, no_hooks())
-    if DTYPES[value.dtype].storage_class is not None:
-        node = Call(Global("torch._utils", "_rebuild_tensor_v2"), arguments)
-    else:
-        node = Call(Global("torch._utils", "_rebuild_tensor_v3"), (*arguments, Global("torch", value.dtype)))
+    node = Call(Global("torch._utils", "_rebuild_tensor_v2"), arguments)
     if value.parameter:
         node = Call(Global("torch._utils", "_rebuild_parameter"), (node, value.requires_grad, no_hooks()))
     return node
@@ -46,10 +49,8 @@ def storage_file(value: TorchTensor) -> bytes:
     """The elements of a tensor as a file of torch's older layout."""
     dtype = DTYPES[value.dtype]
     content = stored(value).tobytes()
-    unit = dtype.itemsize if dtype.storage_class else 1
-    kind = Global("torch", dtype.storage_class) if dtype.storage_class else Global("torch.storage", "UntypedStorage")
-    count = len(content) // unit
-    description = PersistentId(("storage", kind, KEY, value.device, count, None))
+    count = len(content) // dtype.itemsize
+    description = PersistentId(("storage", Global("torch", str(dtype.storage_class)), KEY, value.device, count, None))
     pickles = (MAGIC, PROTOCOL, SYSTEM, description, [KEY])
     return b"".join([*(encode(part, protocol=2) for part in pickles), count.to_bytes(8, "little"), content])
 
