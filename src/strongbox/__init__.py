@@ -6,6 +6,7 @@
     action, state = strongbox.policy("ppo.zip").predict(observation)     # act, with numpy alone
     model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
     strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
+    strongbox.convert("old.zip", "new.zip")          # an agent of any SB3 since 0.6 as one of today
 
 Importing this package loads numpy and the standard library only.
 """
@@ -26,6 +27,7 @@ from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from .archive.difference import Difference
+    from .conversion import ConvertReport
     from .policies import Policy
     from .values import Normalization
 
@@ -36,6 +38,7 @@ __all__ = [
     "StrongboxWarning",
     "__version__",
     "check",
+    "convert",
     "diff",
     "errors",
     "load",
@@ -45,6 +48,46 @@ __all__ = [
     "save",
     "values",
 ]
+
+
+def convert(
+    file: ArchiveFile | Archive,
+    path: str | os.PathLike[str] | BinaryIO,
+    *,
+    pickles: bool = True,
+    exclude: str | Collection[str] = (),
+    normalization: ArchiveFile | Normalization | None = "auto",
+    durable: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
+) -> ConvertReport:
+    """Write an archive of any SB3 since 0.6 anew, as one of today; neither SB3 nor gym nor torch is needed.
+
+    An unmodified SB3 2.9 opens the result with gymnasium alone, on Python 3.10 to 3.13, with every
+    hyperparameter there. Spaces, schedules, HER, names of attributes and of parameters, and whatever else
+    :func:`strongbox.load` mends, are mended in the file; pickles are written anew. The file is replaced in one
+    step, and the old archive stays as it is: the same file is a MismatchError.
+
+    ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the culprits where
+    a value has no portable form (SB3 itself does not open such an archive). ``exclude`` leaves out attributes
+    by name. ``normalization`` is the statistics of VecNormalize to bring in: ``"auto"`` takes the archive's,
+    or those in a file beside it that are of the agent's observations; None none; a path, bytes, binary file or
+    Normalization is taken as it is. ``durable=False`` skips fsync.
+
+    The report names every change with its reason, what was left out, and what is carried along without being
+    understood; it has no changes where the archive is one of today already. Raises what :func:`strongbox.open`
+    raises, and MismatchError where nothing tells the agent's algorithm.
+    """
+    from .conversion import convert as convert_archive
+
+    return convert_archive(
+        file,
+        path,
+        pickles=pickles,
+        exclude=exclude,
+        normalization=normalization,
+        durable=durable,
+        limits=limits,
+    )
 
 
 def diff(first: ArchiveFile | Archive, second: ArchiveFile | Archive, *, limits: Limits = DEFAULT_LIMITS) -> Difference:

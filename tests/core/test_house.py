@@ -25,6 +25,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("tensors",),
     ("values",),
     ("archive",),
+    ("conversion",),
     ("policies", "adapters", "checkpoints", "stores"),
     ("runs",),
     ("cli", "viewer"),
@@ -55,7 +56,7 @@ DANGEROUS_CALLS = {"eval", "exec", "compile", "__import__", "import_module", "at
 MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "misc", "tools"}
 
 PUBLIC_NAMES = {
-    *("__version__", "open", "load", "save", "check", "diff", "open_normalization", "policy"),
+    *("__version__", "open", "load", "save", "check", "convert", "diff", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""

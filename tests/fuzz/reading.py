@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import io
 import warnings
 
 from strongbox import StrongboxError
 from strongbox.archive import check_archive, open_archive
 from strongbox.cli.json_form import value_json
+from strongbox.conversion import convert
 
 __all__ = ["read_everything"]
 
@@ -20,12 +22,26 @@ def read_everything(archive: bytes) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         str(check_archive(archive))
+        convert_twice(archive)
         try:
             read_parts(archive)
         except StrongboxError as error:
             str(error)
             return type(error).__name__
     return "whole"
+
+
+def convert_twice(archive: bytes) -> None:
+    """Convert an archive, and what came of it, which has to be possible, and has to change nothing."""
+    once, twice = io.BytesIO(), io.BytesIO()
+    try:
+        str(convert(archive, once))
+    except StrongboxError as error:
+        str(error)
+        return
+    report = convert(once.getvalue(), twice)
+    assert report.changes == (), report
+    assert twice.getvalue() == once.getvalue()
 
 
 def read_parts(content: bytes) -> None:

@@ -22,11 +22,11 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import check_for_correct_spaces, get_device
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..conversion import Draft
 from ..errors import MismatchError, StrongboxError
 from ..tensors import Tensor
 from ..values import Normalization
 from .deferred import defer_buffer
-from .draft import Draft
 from .initialisation import Skipped, keep_random_states, skip_initialisation
 from .normalization import normalize_environment
 from .state import Filler

@@ -13,7 +13,7 @@ import functools
 import json
 import sys
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,14 +24,21 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_system_info
 
 from ..archive import Contents, Entry, Exact, Typed
+from ..conversion import (
+    is_machine_path,
+    machine_folders,
+    may_hold_paths,
+    note_shortened,
+    without_machine,
+    without_paths,
+)
 from ..errors import StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Global, encode
 from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
 from .allowance import Allowance, needed_names
 from .environment_id import find_environment_id
-from .foreign import LARGEST, TOO_LARGE, may_hold_paths, pickle_bounded, read_nodes, unshare
-from .paths import is_machine_path, machine_folders, shorten_keys, shorten_text, without_machine
+from .foreign import LARGEST, TOO_LARGE, pickle_bounded, read_nodes, unshare
 from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
@@ -39,11 +46,6 @@ __all__ = ["capture"]
 
 REMEMBERED = 1 << 14
 """Bytes of a pickle up to which its reading is remembered."""
-
-SHORTENED = "a path of this machine; this is kept of it"
-
-MOST_NOTES = 20
-"""Paths that are told one by one for each attribute."""
 
 DEPTH = 48
 """Levels of nesting of what stands in data as it is, with some left for what it stands in."""
@@ -143,7 +145,7 @@ def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
         return _class_entry(attribute, machine_folders())
     content = pickle_bounded(attribute)
     understood = _understand(content)
-    _note_shortened(name, understood.shortened, shortened)
+    note_shortened(name, understood.shortened, shortened)
     if isinstance(attribute, gymnasium.Space) and len(content) <= REMEMBERED:
         return _space_entry(content, _Shown(attribute), machine_folders())
     return _typed(attribute, understood.pickle, understood.value)
@@ -213,32 +215,9 @@ def _class_entry(attribute: type, folders: tuple[str, ...]) -> Typed:
 
 def _exact_entry(name: str, attribute: Any, shortened: dict[str, str]) -> Exact:
     found: list[str] = []
-    value = _without_paths(attribute, found)
-    _note_shortened(name, found, shortened)
+    value = without_paths(attribute, found)
+    note_shortened(name, found, shortened)
     return Exact(value)
-
-
-def _note_shortened(name: str, found: Iterable[str], shortened: dict[str, str]) -> None:
-    """Say what was cut down in an attribute, by what is left of it."""
-    for number, text in enumerate(dict.fromkeys(found)):
-        if number == MOST_NOTES:
-            shortened[f"{name}: …"] = "more paths of this machine"
-            return
-        short = without_machine(shorten_text(text))[:100]
-        key = f"{name}: {short}"
-        shortened[key if key not in shortened else f"{key} (#{number + 1})"] = SHORTENED
-
-
-def _without_paths(value: Any, shortened: list[str]) -> Any:
-    if isinstance(value, list | tuple):
-        return [_without_paths(item, shortened) for item in value]
-    if isinstance(value, dict):
-        names = shorten_keys(value, lambda key: _without_paths(key, shortened))
-        return {names.get(key, key): _without_paths(item, shortened) for key, item in value.items()}
-    if isinstance(value, str) and (short := shorten_text(value)) is not value:
-        shortened.append(value)
-        return short
-    return value
 
 
 def _require_small(value: Any) -> None:
@@ -349,7 +328,7 @@ def _shown(item: Any) -> Any:
         shown = json.loads(text) if len(text := json.dumps(item)) <= LONGEST_TEXT else None
     except (TypeError, ValueError, RecursionError):
         shown = None
-    return _without_paths(shown, []) if shown is not None and is_exact_json(shown, depth=DEPTH) else _text(item)
+    return without_paths(shown, []) if shown is not None and is_exact_json(shown, depth=DEPTH) else _text(item)
 
 
 def _text(item: Any) -> str:

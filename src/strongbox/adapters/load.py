@@ -16,16 +16,15 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_device
 
 from ..archive import Archive, ArchiveFile, open_archive
+from ..conversion import Draft, Live, migrate, read_draft
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import ClassReference, Space, find_opaque
 from .attributes import defaulted_names, derived_from, known_base, refuse_counter, reserved_names
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
-from .draft import Draft, Live, read_draft
 from .environment_id import keep_environment_id
 from .goals import adopt_goals
-from .migrations import migrate
 from .pickled import load_pickled
 from .report import LoadReport, attach_report, keep_normalization
 from .request import check_names, check_request, check_trust, read_names, read_replacements, read_trust

@@ -62,7 +62,8 @@ class Contents:
     tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``environment`` is the id of the one that
     the agent was trained in. ``left_out`` says by name what the agent had and the archive does not hold, and
     why; ``shortened`` where texts in what it does hold were cut down, and why. ``resume`` maps names to values
-    with a portable form: what an exact continuation needs besides.
+    with a portable form: what an exact continuation needs besides. ``converted_from`` is the version of SB3 that wrote
+    what this was made from.
     """
 
     algorithm: str
@@ -76,6 +77,7 @@ class Contents:
     resume: Mapping[str, Any] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     shortened: Mapping[str, str] = field(default_factory=dict)
+    converted_from: str = ""
 
     @cached_property
     def opaque(self) -> dict[str, Opaque]:

@@ -38,6 +38,7 @@ class Manifest:
     opaque part to its type and the reason, ``left_out`` the name of what was not kept to the reason,
     ``approximate`` the name of a function to the largest error of the table that stands for it.
     ``environment`` is gymnasium's id of the one that the agent was trained in, None where it is not known.
+    ``converted_from`` is the version of SB3 that wrote the archive which this one was made from, empty where none was.
     """
 
     algorithm: str
@@ -47,10 +48,12 @@ class Manifest:
     left_out: Mapping[str, str] = field(default_factory=dict)
     approximate: Mapping[str, float] = field(default_factory=dict)
     environment: str | None = None
+    converted_from: str = ""
     version: int = FORMAT_VERSION
 
     def to_bytes(self) -> bytes:
         """The JSON text, one line for each key."""
+        origin = {"converted_from": self.converted_from} if self.converted_from else {}
         return dump_lines(
             {
                 "format": FORMAT_NAME,
@@ -58,6 +61,7 @@ class Manifest:
                 "writer": self.writer,
                 "algorithm": self.algorithm,
                 **({} if self.environment is None else {"environment": self.environment}),
+                **origin,
                 "digests": dict(self.digests),
                 "opaque": {path: dict(part) for path, part in self.opaque.items()},
                 "left_out": dict(self.left_out),
@@ -84,6 +88,7 @@ class Manifest:
                 version=version,
                 algorithm=_text(parsed, "algorithm"),
                 writer=_text(parsed, "writer"),
+                converted_from=_text(parsed, "converted_from") if "converted_from" in parsed else "",
                 digests=_table(parsed, "digests", str),
                 opaque={path: _strings(part, path) for path, part in _table(parsed, "opaque", dict).items()},
                 left_out=_table(parsed, "left_out", str),

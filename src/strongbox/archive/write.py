@@ -157,6 +157,7 @@ def _manifest(contents: Contents) -> dict[str, Any]:
         "writer": f"strongbox {_version.__version__}",
         "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque.items()},
         "left_out": contents.left_out,
+        "converted_from": contents.converted_from,
         "approximate": {name: table.largest_error for name, table in contents.approximate.items()},
     }
 

@@ -17,7 +17,7 @@ from stable_baselines3 import DQN, HerReplayBuffer
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 
 from strongbox.adapters import load
-from strongbox.adapters.migrations import MIGRATIONS
+from strongbox.conversion import MIGRATIONS
 from strongbox.errors import UnsupportedError
 from tests.live.adapters.archives import change_archive, change_data, change_tensors, sb3_archive
 from tests.live.adapters.likeness import assert_same_agent

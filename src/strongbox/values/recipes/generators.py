@@ -2,7 +2,8 @@
 
 - numpy 1.16: ``__RandomState_ctor()`` and the tuple of ``get_state()``;
 - 1.17 to 1.26: a constructor with the bit generator's name, and a dictionary as its state;
-- 2: a constructor with a bit generator, itself a call whose state is a dictionary and a seed sequence.
+- 2: a constructor with a bit generator, itself a call whose state is a dictionary and a seed sequence;
+- Strongbox's own, which all of them read: ``Generator(PCG64(SeedSequence(entropy)))``, by numpy's public names.
 
 Source: ``numpy/random/_pickle.py``; ``gym/utils/seeding.py`` for gym's subclass, 0.23 to 0.25.
 """
@@ -16,6 +17,7 @@ from ...pickles import Call, Global, Node
 from ..checks import check, kind_of
 from ..generators import BIT_GENERATORS, RandomGenerator, SeedSequence
 from ..names import current_name
+from ..references import Partial
 from .code import called
 from .recipe import Recipe, Table
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RECIPES"]
 
 PICKLE = "numpy.random._pickle"
+PUBLIC = "numpy.random"
 CONSTRUCTOR = (PICKLE, "__bit_generator_ctor")
 CYTHON_SEED_SEQUENCE = ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence")
 
@@ -42,6 +45,22 @@ def build_random_state(builder: Builder, call: Call) -> RandomGenerator:
     name, _, seed = read_bit_generator(builder, call.arguments)
     state = known(read_state(builder, call.state) if call.has_state else None)
     return RandomGenerator(kind="RandomState", bit_generator=name, state=state, seed_sequence=seed)
+
+
+def build_seeded(builder: Builder, call: Call) -> RandomGenerator:
+    """A Generator or RandomState over a bit generator that was made from a seed sequence."""
+    bits, kind = call.arguments[0], called(call)[1]
+    module, name = called(bits)
+    check(module == PUBLIC and name in BIT_GENERATORS, "expected a bit generator of numpy")
+    check(len(bits.arguments) == 1, "expected a bit generator that is made from a seed sequence")
+    holder, other = (call, bits) if kind == "RandomState" else (bits, call)
+    check(holder.has_state and not other.has_state, "expected one state of a generator")
+    return RandomGenerator(
+        kind=kind,
+        bit_generator=name,
+        state=read_state(builder, holder.state),
+        seed_sequence=read_seeds(builder, bits.arguments[0]),
+    )
 
 
 def read_bit_generator(
@@ -113,10 +132,34 @@ def read_seed_sequence(builder: Builder, node: Node) -> SeedSequence | None:
     )
 
 
+def read_seeds(builder: Builder, node: Node) -> SeedSequence:
+    """A seed sequence by numpy's public name, made by an ordinary call or by a partial one."""
+    parts: dict[str, Any] = {}
+    if type(node) is Call and type(node.function) is Call and not node.arguments:
+        partial = builder.value(node.function)
+        check(isinstance(partial, Partial) and partial.function.path == f"{PUBLIC}.SeedSequence", NO_SEEDS)
+        arguments, parts = partial.arguments, partial.keywords
+    else:
+        check(called(node) == SEED_SEQUENCE, NO_SEEDS)
+        arguments = builder.value(node.arguments)
+    check(len(arguments) == 1 and set(parts) <= {"spawn_key", "pool_size", "n_children_spawned"}, NO_SEEDS)
+    return SeedSequence(
+        entropy=tuple(arguments[0]) if type(arguments[0]) is list else arguments[0],
+        spawn_key=parts.get("spawn_key", ()),
+        pool_size=parts.get("pool_size", 4),
+        children=parts.get("n_children_spawned", 0),
+    )
+
+
+NO_SEEDS = "expected a seed sequence of numpy"
+SEED_SEQUENCE = (PUBLIC, "SeedSequence")
+
 GENERATOR = Recipe(build_generator, (0, 1, 2), uses=("state",))
 
 RECIPES: Table = {
     (PICKLE, "__generator_ctor"): GENERATOR,
     ("gymnasium.utils.seeding", "RandomNumberGenerator._generator_ctor"): GENERATOR,
+    (PUBLIC, "Generator"): Recipe(build_seeded, (1,)),
+    (PUBLIC, "RandomState"): Recipe(build_seeded, (1,), uses=("state",)),
     (PICKLE, "__randomstate_ctor"): Recipe(build_random_state, (0, 1, 2), uses=("state",)),
 }

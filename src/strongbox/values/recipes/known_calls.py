@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..generators import BIT_GENERATORS
 from ..names import current_name
 from .building import RECIPES
 from .code import CLOUDPICKLE
-from .generators import CONSTRUCTOR, CYTHON_SEED_SEQUENCE
+from .generators import CONSTRUCTOR, CYTHON_SEED_SEQUENCE, PUBLIC, SEED_SEQUENCE
 from .normalization import STATISTICS, VEC_NORMALIZE
 
 __all__ = ["is_known_call"]
@@ -22,6 +23,8 @@ PARTS = frozenset(
         ("torch.storage", "_load_from_bytes"),
         CONSTRUCTOR,
         CYTHON_SEED_SEQUENCE,
+        SEED_SEQUENCE,
+        *((PUBLIC, name) for name in BIT_GENERATORS),
         STATISTICS,
         VEC_NORMALIZE,
     }

@@ -9,7 +9,7 @@ from typing import Any
 from ..archive import Archive
 from ..errors import locate
 
-__all__ = ["Draft", "Live", "read_draft"]
+__all__ = ["Draft", "Live", "Tree", "read_draft"]
 
 Tree = dict[Any, Any]
 """A state dict as the file has it, with Tensor leaves."""
