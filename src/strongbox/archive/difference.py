@@ -216,7 +216,9 @@ def _normalization(archive: Archive) -> dict[str, Any]:
 
 def _versions(archive: Archive) -> dict[str, Any]:
     named: dict[str, Any] = {"Stable-Baselines3": archive.sb3_version or ABSENT, **archive.system_info}
-    return {**named, "writer": archive.manifest.writer if archive.manifest else ABSENT}
+    named["environment"] = archive.environment or ABSENT
+    named["writer"] = archive.manifest.writer if archive.manifest else ABSENT
+    return named
 
 
 def _change(difference: TensorDifference) -> tuple[float, str, str]:

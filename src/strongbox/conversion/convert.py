@@ -123,6 +123,7 @@ class Conversion:
             sb3_version=version,
             system_info=self._system_info(),
             normalization=normalization,
+            environment=archive.environment,
             resume={name: archive.resume[name] for name in archive.resume},
             left_out=self.notes.left_out,
             shortened=self.notes.shortened,

@@ -14,13 +14,14 @@ import numpy
 import pytest
 
 import strongbox
-from strongbox.archive import check_archive, open_archive
+from strongbox.archive import Contents, Exact, check_archive, open_archive, write_archive
 from strongbox.conversion import ConvertReport, convert
 from strongbox.errors import FormatError, MismatchError, UnsupportedError
 from strongbox.pickles import Call, Global
 from strongbox.values import Box, LinearSchedule, RandomGenerator, same
 from tests.core.conversion.archives import ARCHIVES, NAMES, change_data, change_members, pickled
 
+A2C = "stable_baselines3.a2c.a2c.A2C"
 CARTPOLE = ARCHIVES / "cartpole.zip"
 OWN = ARCHIVES / "ppo-own-code.zip"
 
@@ -148,6 +149,16 @@ def random_state() -> Call:
     call.has_state = True
     call.state = {"bit_generator": "MT19937", "state": state, "has_gauss": 0, "gauss": 0.0}
     return call
+
+
+def test_the_id_of_the_environment_and_the_resume_state_are_carried_along(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"data": {"gae_lambda": Exact(0.9)}, "parameters": {"policy": {"w": numpy.ones(2, "f4")}}}
+    resume = {"random": {"position": 3}}
+    contents = Contents(algorithm=A2C, environment="CartPole-v1", resume=resume, **parts)
+    write_archive(tmp_path / "old.zip", contents)
+    convert(tmp_path / "old.zip", tmp_path / "new.zip")
+    with open_archive(tmp_path / "new.zip") as archive:
+        assert (archive.environment, dict(archive.resume)) == ("CartPole-v1", resume)
 
 
 def test_spaces_of_gym_become_gymnasiums_and_draw_on_from_the_same_bits(tmp_path: Path) -> None:
