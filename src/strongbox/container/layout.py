@@ -9,9 +9,9 @@ begins at a multiple of the alignment; the field has an id, a length and zeros, 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from ..errors import StrongboxError
+from ..records import record
 from .records import (
     CENTRAL,
     CENTRAL_SIGNATURE,
@@ -51,7 +51,7 @@ FIRST_TOO_LARGE = SENTINEL32
 """The first number that a 32-bit field cannot hold, since it means "see the zip64 field" there."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Place:
     """The place of one entry: its header begins at ``header_start``, its content at ``start``."""
 

@@ -13,9 +13,9 @@ to that when it is given a plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from ..errors import StrongboxError
+from ..records import record
 from .digest import Content, Workers
 from .layout import Place, check_alignment, end_records, place_entry
 from .names import check_name, check_unique
@@ -30,7 +30,7 @@ GATHERED = 1 << 17
 """Bytes of small pieces that are written together."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Piece:
     """Some bytes of a content to be written, with their CRC-32 where it is known.
 
