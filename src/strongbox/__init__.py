@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import errors, values
 from ._version import __version__
-from .archive import Archive, ArchiveFile, SaveReport, open_normalization
-from .archive import check_archive as check
+from .archive import Archive, ArchiveFile
 from .archive import open_archive as open
 from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from .archive import SaveReport, open_normalization
+    from .archive import check_archive as check
     from .archive.difference import Difference
     from .conversion import ConvertReport
     from .policies import Policy
@@ -48,6 +49,23 @@ __all__ = [
     "save",
     "values",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What checks archives loads when it is first asked for: looking and acting need none of it."""
+    if name == "check":
+        from .archive import check_archive
+
+        return check_archive
+    if name == "open_normalization":
+        from .archive import open_normalization
+
+        return open_normalization
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def convert(

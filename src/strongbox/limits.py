@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .records import record
 
 __all__ = ["DEFAULT_LIMITS", "Limits"]
 
 MEBIBYTE = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Limits:
     """The bounds that a reader keeps; every one is an option, sizes in bytes.
 

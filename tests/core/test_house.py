@@ -7,6 +7,7 @@ in which the rule is broken on purpose and has to notice.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import strongbox
 PACKAGE = Path(strongbox.__file__).parent
 
 LEVELS: tuple[tuple[str, ...], ...] = (
+    ("records",),
     ("_version", "errors", "limits"),
     ("container",),
     ("pickles",),
@@ -262,6 +264,54 @@ def test_importing_strongbox_brings_in_numpy_and_the_standard_library_only() -> 
     assert "strongbox" in tops
     assert tops - {"strongbox"} <= sys.stdlib_module_names
     assert not brought & {*DANGEROUS_MODULES, "ssl", "http.client", "urllib.request", "multiprocessing", "argparse"}
+
+
+WRITERS = {
+    *("strongbox.archive.check", "strongbox.archive.contents", "strongbox.archive.write", "strongbox.container.writer"),
+    *(
+        "strongbox.container.atomic",
+        "strongbox.pickles.encoding",
+        "strongbox.tensors.plan",
+        "strongbox.values.lines",
+    ),
+    *("hashlib", "difflib"),
+}
+"""What acting needs none of, and a cold process should not wait for."""
+
+
+@pytest.mark.parametrize("name", ["ppo.zip", "sac.zip"])
+def test_acting_loads_nothing_that_writes_or_checks(name: str) -> None:
+    file = Path(__file__).resolve().parents[1] / "data" / "archives" / name
+    act = f"import strongbox; p = strongbox.policy({str(file)!r}); p.predict(p.spec.observation_space.low)"
+    brought = modules_after(f"import numpy; {act}")
+    assert "strongbox.policies.policy" in brought
+    assert not (brought - modules_after("import numpy")) & WRITERS
+    assert modules_after(f"import strongbox; strongbox.check({str(file)!r})") > {"strongbox.archive.check", "hashlib"}
+
+
+LAZY = ("strongbox", *(f"strongbox.{room}" for room in ("archive", "container", "pickles", "tensors", "values")))
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_what_loads_when_it_is_asked_for_is_there(package: str) -> None:
+    """In a fresh process, each name, and none that the package does not have; a module of the name would hide it."""
+    folder = PACKAGE.parent.joinpath(*package.split("."))
+    source = (folder / "__init__.py").read_text()
+    lazy = set(re.findall(r'"(\w+)"', source[source.index("def __getattr__") :]))
+    assert lazy
+    assert not lazy & {path.stem for path in folder.glob("*.py")}
+    program = f"""
+import {package} as package
+for name in package.__all__:
+    assert getattr(package, name) is not None, name
+try:
+    package.nothing
+except AttributeError as error:
+    assert "'{package}' has no attribute 'nothing'" in str(error)
+else:
+    raise AssertionError("a name that is not there was found")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def modules_after(statement: str) -> set[str]:

@@ -1,12 +1,21 @@
-"""Archives: members of a zip file as data, parameters and variables, read lazily and written whole."""
+"""Archives: members of a zip file as data, parameters and variables, read lazily and written whole.
+
+What writes and checks loads when it is first asked for: who looks at an archive, or acts, needs none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .archive import Archive, ArchiveFile, open_archive
-from .check import CheckReport, Finding, check_archive
-from .contents import Contents, Entry, Exact, SaveReport, Typed
 from .json_text import measure_depth
 from .manifest import MANIFEST, is_environment_id
-from .statistics import open_normalization
-from .write import entry_text, write_archive
+
+if TYPE_CHECKING:
+    from .check import CheckReport, Finding, check_archive
+    from .contents import Contents, Entry, Exact, SaveReport, Typed
+    from .statistics import open_normalization
+    from .write import entry_text, write_archive
 
 __all__ = [
     "MANIFEST",
@@ -27,3 +36,23 @@ __all__ = [
     "open_normalization",
     "write_archive",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("CheckReport", "Finding", "check_archive"):
+        from . import check
+
+        return getattr(check, name)
+    if name in ("Contents", "Entry", "Exact", "SaveReport", "Typed"):
+        from . import contents
+
+        return getattr(contents, name)
+    if name == "open_normalization":
+        from . import statistics
+
+        return getattr(statistics, name)
+    if name in ("entry_text", "write_archive"):
+        from . import write
+
+        return getattr(write, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,15 +8,15 @@ the classes in SB3 and sb3-contrib 2.9.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ..records import record
 from ..values import ClassReference
 
 __all__ = ["Algorithm", "infer_algorithm"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Algorithm:
     """The full name of an algorithm's class, and how it is known."""
 
@@ -24,7 +24,7 @@ class Algorithm:
     evidence: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Rule:
     """One algorithm's marks: attributes that it keeps, and a part of its policies' module."""
 

@@ -10,16 +10,16 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, TypeAlias
 
+from .. import values
 from ..container import Directory, Source, open_source, read_directory
 from ..errors import FormatError, LimitError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget
 from ..tensors import StateDict, read_pth
-from ..values import Normalization, Opaque, from_portable, normalization_from_json
+from ..values import Normalization, Opaque
 from .algorithm import Algorithm, infer_algorithm
 from .data import Data
 from .json_text import parse_json
@@ -90,7 +90,7 @@ class Resume(Mapping[str, Any]):
             member = resume_member(name)
             with locate(member=member):
                 form = parse_json(self._members.read(member), limits=self._limits)
-                self._values[name] = from_portable(form, limits=self._limits)
+                self._values[name] = values.from_portable(form, limits=self._limits)
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -238,7 +238,7 @@ class Archive:
         with locate(path=self.path, member=NORMALIZATION):
             if NORMALIZATION not in self.members:
                 return None
-            return normalization_from_json(parse_json(self.members.read(NORMALIZATION), limits=self.limits))
+            return values.normalization_from_json(parse_json(self.members.read(NORMALIZATION), limits=self.limits))
 
     @cached_property
     def resume(self) -> Resume:
@@ -287,15 +287,17 @@ def open_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Archi
     rules of docs/format.md, UnsupportedError where it is of another known kind.
     """
     if isinstance(file, str | os.PathLike):
-        file = _existing(Path(file))
+        file = _existing(file)
     return Archive(open_source(file), limits=limits)
 
 
-def _existing(path: Path) -> Path:
-    if not path.name or path.is_file():  # a folder such as "." or "/" has no name to add to
-        return path
-    with_suffix = path.with_name(path.name + ".zip")
-    return with_suffix if with_suffix.is_file() else path
+def _existing(path: str | os.PathLike[str]) -> str:
+    text = os.fsdecode(path)
+    name = text.rstrip(os.sep) or text or os.curdir
+    # A folder such as "." or "/" has no name to add to.
+    if os.path.basename(name) in ("", os.curdir, os.pardir) or os.path.isfile(name):
+        return name
+    return f"{name}.zip" if os.path.isfile(f"{name}.zip") else name
 
 
 def _listed(names: list[str]) -> str:

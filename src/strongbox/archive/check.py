@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import LimitError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
+from ..records import record
 from ..values import TableSchedule, is_known_call, same
 from .archive import Archive, ArchiveFile, open_archive
 from .data import Data
@@ -28,7 +29,7 @@ LARGE = 1 << 20
 """Bytes of a member or tensor from which its pages are given back at once: memory does not grow with the file."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Finding:
     """One thing that the check has to say.
 

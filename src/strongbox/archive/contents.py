@@ -6,17 +6,18 @@ An adapter captures a live agent into :class:`Contents`; the writer knows no fra
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from ..records import record
 from ..values import Normalization, Opaque, TableSchedule, find_opaque
 from .json_text import dump_text
 
 __all__ = ["Contents", "Entry", "Exact", "SaveReport", "Typed"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Exact:
     """An attribute that JSON holds exactly: it stands in ``data`` as it is."""
 
@@ -28,7 +29,7 @@ class Exact:
         return dump_text(self.value)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Typed:
     """An attribute that JSON does not hold: its type, its value, its pickle for SB3's reader.
 
@@ -54,7 +55,7 @@ class Typed:
 Entry: TypeAlias = Exact | Typed
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Contents:
     """Everything that one archive holds.
 
@@ -93,7 +94,7 @@ class Contents:
         return ((name, entry) for name, entry in self.data.items() if isinstance(entry, Typed))
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SaveReport:
     """What was written: the file and its size in bytes, and everything that is not exactly the agent's.
 

@@ -13,10 +13,11 @@ import binascii
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .. import values
 from ..errors import FormatError, LimitError, StrongboxError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget, Decoded, decode
-from ..values import Opaque, find_opaque, from_portable, to_value
+from ..values import Opaque, find_opaque
 from .json_text import parse_json
 
 __all__ = ["MARKERS", "PORTABLE", "SERIALIZED", "TYPE", "Data"]
@@ -130,13 +131,13 @@ class Data(Mapping[str, Any]):
             return Opaque(type=self.type(name), reason=str(error))
 
     def _from_portable(self, name: str) -> Any:
-        return from_portable(self._entries[name][PORTABLE], limits=self._limits)
+        return values.from_portable(self._entries[name][PORTABLE], limits=self._limits)
 
     def _from_pickle(self, name: str) -> Any:
         decoded = self.decoded(name)
         if decoded is None:
             return Opaque(type=self.type(name), reason="the file holds neither a portable form nor a pickle of it")
-        return to_value(decoded, limits=self._limits, budget=self._budget)
+        return values.to_value(decoded, limits=self._limits, budget=self._budget)
 
 
 def _is_typed(entry: Any) -> bool:

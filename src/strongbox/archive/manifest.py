@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..errors import FormatError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
+from ..records import record
 from .json_text import dump_lines, parse_json
 
 __all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST", "Manifest", "is_environment_id"]
@@ -30,7 +31,7 @@ def is_environment_id(text: str) -> bool:
     return ENVIRONMENT.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Manifest:
     """The content of ``strongbox.json``.
 

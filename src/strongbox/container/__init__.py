@@ -1,14 +1,21 @@
-"""Zip files: read with every rule checked, written the same way every time, replaced whole or not at all."""
+"""Zip files: read with every rule checked, written the same way every time, replaced whole or not at all.
+
+What writes loads when it is first asked for.
+"""
 
 from __future__ import annotations
 
-from .atomic import replace_file
+from typing import TYPE_CHECKING, Any
+
 from .checksum import checksum, combine_crc
 from .directory import Directory, Member, read_directory
 from .formats import FileFormat, identify
-from .plan import ZipPlan
 from .source import Source, open_source
-from .writer import Written, ZipWriter
+
+if TYPE_CHECKING:
+    from .atomic import replace_file
+    from .plan import ZipPlan
+    from .writer import Written, ZipWriter
 
 __all__ = [
     "Directory",
@@ -25,3 +32,19 @@ __all__ = [
     "read_directory",
     "replace_file",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "replace_file":
+        from . import atomic
+
+        return getattr(atomic, name)
+    if name == "ZipPlan":
+        from . import plan
+
+        return getattr(plan, name)
+    if name in ("Written", "ZipWriter"):
+        from . import writer
+
+        return getattr(writer, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

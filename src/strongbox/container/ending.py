@@ -9,9 +9,8 @@ writes zip64 end records into small files too, so they need not be needed; they 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import FormatError, UnsupportedError
+from ..records import record
 from .records import (
     END,
     END64,
@@ -41,7 +40,7 @@ END64_FIELDS = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CentralDirectory:
     """Where the central directory is, and how many records it has."""
 

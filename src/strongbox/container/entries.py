@@ -15,9 +15,9 @@ from __future__ import annotations
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..errors import FormatError, RefusedError, UnsupportedError
+from ..records import record
 from .ending import REPACK_HINT, CentralDirectory, several_files
 from .names import check_name, show_name
 from .records import (
@@ -66,7 +66,7 @@ METHODS = {
 }
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Member:
     """One entry: ``start`` and ``header_start`` are offsets from the first byte of the archive.
 
@@ -82,7 +82,7 @@ class Member:
     deflated: bool
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Entry:
     """A central record with its name and with its numbers in full."""
 

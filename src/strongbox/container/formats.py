@@ -6,8 +6,7 @@ file is instead of what it is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..records import record
 from .records import END_SIGNATURE, LOCAL_SIGNATURE
 
 __all__ = ["FileFormat", "identify"]
@@ -15,7 +14,7 @@ __all__ = ["FileFormat", "identify"]
 SAVE_HINT = "An agent is a zip archive, as model.save() of Stable-Baselines3 or strongbox.save() writes it."
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FileFormat:
     """A known kind of file: what to call it and what to do with it."""
 

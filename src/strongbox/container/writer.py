@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import BinaryIO
 
 from ..errors import StrongboxError
+from ..records import record
 from .checksum import CHUNK, checksum, combine_crc
 from .digest import LARGE, Content, Digest, Workers
 from .layout import CRC_OFFSET, Place, check_alignment, end_records, place_entry
@@ -29,7 +30,7 @@ WORTH_COMBINING = 1 << 17
 """Combining CRCs takes as long as computing that of about so many bytes."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Written:
     """A member that was written: ``size`` bytes at offset ``start``, with their CRC-32."""
 

@@ -23,9 +23,10 @@ one large blob from many places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from ..records import record
 
 __all__ = ["Call", "Decoded", "Encoded", "Global", "Node", "PersistentId"]
 
@@ -105,7 +106,7 @@ class PersistentId:
         return "PersistentId(...)"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Decoded:
     """One pickle, decoded.
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import FormatError, UnsupportedError
+from ..records import record
 from ..values import ClassReference, Opaque, Partial
 from .layers import Activation
-from .records import record
 
 __all__ = ["FORMULAS", "LEARNED", "REBUILD", "read_activation", "read_number"]
 

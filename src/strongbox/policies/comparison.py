@@ -21,13 +21,14 @@ What counts as the same:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy
 
 from ..errors import MissingExtra, UnsupportedError
+from ..records import record
 from ..values import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from .extractors import observation_spaces
 from .graph import Graph
@@ -53,7 +54,7 @@ JUDGED = "judged"
 """The output that a discrete action is chosen by."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Comparison:
     """How far two sides are apart: the largest relative difference of a number, over how many observations.
 

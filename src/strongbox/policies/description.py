@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 from ..archive.archive import Archive
 from ..errors import FormatError, UnsupportedError
+from ..records import record
 from ..values import Box, ClassReference, Dict, Discrete, MultiBinary, MultiDiscrete, Opaque, Space
 from .activations import REBUILD, read_activation, read_number
 from .layers import Activation
-from .records import record
 
 __all__ = ["Description", "read_description"]
 

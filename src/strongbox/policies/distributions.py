@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy
 
+from ..records import record
 from .layers import MASKED, Array
-from .records import record
 
 __all__ = ["Binary", "Categories", "Distribution", "Gaussian"]
 

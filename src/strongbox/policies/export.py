@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,14 @@ from .packed import pack_npz, pack_zip
 
 if TYPE_CHECKING:
     from .policy import Policy
+from ..records import record
 
 __all__ = ["KINDS", "Acting", "ExportReport", "export_policy"]
 
 KINDS = (".onnx", ".npz", ".zip")
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Acting:
     """What a policy is made of: its description, the weights of its actor by name, statistics; and from which file."""
 
@@ -40,7 +40,7 @@ class Acting:
     path: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class ExportReport:
     """What was written: the file, its kind and size in bytes, and how far it is from the numpy policy.
 

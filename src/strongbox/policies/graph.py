@@ -27,8 +27,8 @@ from dataclasses import fields, is_dataclass
 import numpy
 
 from ..errors import FormatError
+from ..records import record
 from .layers import Array, Layer, Value
-from .records import record
 
 __all__ = ["Graph", "GraphBuilder", "Input", "Node"]
 

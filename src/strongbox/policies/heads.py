@@ -12,11 +12,11 @@ from typing import TypeAlias
 import numpy
 
 from ..errors import FormatError, UnsupportedError
+from ..records import record
 from ..values import Box, Discrete, MultiBinary, MultiDiscrete
 from .description import Description
 from .layers import Activation, Argmax, Array, Clip, Constant, Mask, NoiseDeviation, Reshape, Round, Unscale, Value
 from .networks import NetworkBuilder
-from .records import record
 
 __all__ = [
     "Head",

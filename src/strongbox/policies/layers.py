@@ -11,14 +11,13 @@ otherwise, as torch does it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
 import numpy
 
 from ..errors import FormatError
-from .records import record
+from ..records import record
 
 __all__ = [
     "LSTM",
@@ -54,7 +53,7 @@ MASKED = -1e8
 """The logit of an action that a mask forbids (sb3_contrib/common/maskable/distributions.py)."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Value:
     """What flows along an edge: the shape of one sample, the dtype by numpy's name, where the batch axis goes.
 

@@ -17,11 +17,11 @@ Source: https://github.com/onnx/onnx/blob/main/docs/Operators.md
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy
 
+from ..records import record
 from .graph import Graph, Node
 from .layers import (
     LSTM,
@@ -57,7 +57,7 @@ __all__ = ["OPERATORS", "Operator", "Operators", "list_operators"]
 Attribute: TypeAlias = "int | float | str | list[int]"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Operator:
     """One operator of ONNX: its type, the names of what it takes and makes, its attributes."""
 

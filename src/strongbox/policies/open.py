@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from hashlib import sha256
 
-from ..archive import Archive, ArchiveFile, open_archive, open_normalization
+from ..archive import Archive, ArchiveFile, open_archive
 from ..container import Directory
 from ..errors import FormatError, MismatchError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import Normalization
 from .description import read_description
-from .packed import read_npz
 from .policy import Policy
 from .weights import Weights
 
@@ -41,6 +39,8 @@ def open_policy(
             weights = Weights(archive.parameters[POLICY], path=archive.path)
             digest = partial(_digest, archive.members, f"{POLICY}.pth")
             return Policy(read_description(archive), weights, statistics, digest=digest)
+        from .packed import read_npz
+
         packed = read_npz(archive)
         if packed is None:
             raise FormatError(f"expected the weights of a policy, found {', '.join(archive.parameters) or 'none'}.")
@@ -49,6 +49,8 @@ def open_policy(
 
 def _digest(members: Directory, name: str) -> str:
     """Worked out when asked for: it reads all of the member, which may be inflated for it."""
+    from hashlib import sha256
+
     return sha256(members.read(name)).hexdigest()
 
 
@@ -65,4 +67,6 @@ def _read_normalization(
                 hint='Hand them over: normalize="vecnormalize.pkl".',
             )
         return found
+    from ..archive import open_normalization
+
     return open_normalization(normalize, limits=limits)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..records import record
 from ..values import Dict, Space
 from .description import Description
 from .extractors import observation_spaces
@@ -15,7 +14,7 @@ from .weights import Weights
 __all__ = ["PolicySpec", "make_spec"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class PolicySpec:
     """What a policy is and does.
 

@@ -10,19 +10,19 @@ Source: ``torch/storage.py``, ``_dtype_to_storage_type_map`` and ``_new_dtypes``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy
 
 from ..errors import UnsupportedError
+from ..records import record
 
 __all__ = ["DTYPES", "Array", "Dtype", "by_numpy", "by_storage_class", "widen_bfloat16"]
 
 Array: TypeAlias = numpy.ndarray[Any, numpy.dtype[Any]]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Dtype:
     """One type of elements.
 

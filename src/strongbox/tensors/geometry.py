@@ -12,11 +12,11 @@ The second rule is the one that GHSA-jg6j-8w4h-2pg2 is about: strides that reach
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from ..errors import FormatError, LimitError
+from ..records import record
 
 __all__ = ["MAXIMUM_DIMENSIONS", "Geometry", "contiguous_strides"]
 
@@ -25,7 +25,7 @@ _LARGEST = 1 << 62
 _WHOLE = frozenset({int})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Geometry:
     """Sizes and strides of a tensor, and where in its storage it starts; all counted in elements."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..pickles import Decoded, Node
+from ..records import record
 from .names import refused
 from .storages import StorageTable
 
 __all__ = ["Layout"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Layout:
     """A file whose pickle is decoded and whose storages are not yet looked at.
 

@@ -7,12 +7,13 @@ share memory share a :class:`StorageData`, or have ones of equal ``identity``; t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 import numpy
 
 from ..errors import FormatError, UnsupportedError
+from ..records import record
 from .dtypes import DTYPES, Array, by_numpy
 from .geometry import Geometry, contiguous_strides
 from .tensor import Tensor
@@ -23,7 +24,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 """Bytes, or memory that can be seen as bytes."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class StorageData:
     """A block of elements in memory, little-endian.
 
@@ -53,7 +54,7 @@ class StorageData:
         return memoryview(buffer)[:nbytes]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class TensorData:
     """A tensor in memory: type, sizes, strides and offset in elements, and the storage it looks into.
 

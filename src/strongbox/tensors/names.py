@@ -7,16 +7,15 @@ names that have no place in a file of tensors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import FormatError, RefusedError, StrongboxError, UnsupportedError
 from ..pickles import Call, Global, Node
+from ..records import record
 from .dtypes import DTYPES, Dtype, by_storage_class
 
 __all__ = ["StorageType", "called", "described", "dtype_named", "refused", "storage_type"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StorageType:
     """What a storage class holds: the type of its elements, ``uint8`` where it is untyped."""
 

@@ -6,13 +6,14 @@ nodes become a tree by the recipes of ``rebuild``; the bytes of tensors stay whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..container import identify
 from ..errors import FormatError, LimitError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget, Node
+from ..records import record
 from .layout import Layout
 from .names import called, described
 from .rebuild import Rebuilder, StorageSpan
@@ -24,7 +25,7 @@ from .zip_layout import open_zip_layout
 __all__ = ["PthFile", "open_pth", "read_pth", "read_tensor"]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class PthFile:
     """One file of tensors, read: the ``tree``, its ``storages``, and remarks that a person should know of.
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import FormatError, LimitError, RefusedError, UnsupportedError
 from ..limits import Limits
 from ..pickles import Call, Global, Node, PersistentId
+from ..records import record
 from .dtypes import DTYPES
 from .geometry import Geometry
 from .names import called, described, dtype_named, refused
@@ -29,7 +30,7 @@ _SMALL_FILE = 1 << 20
 """Bytes; the limit on tensors that expand counts no file as smaller than this."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StorageSpan:
     """The part of a storage that a node stands for: ``numel`` of its elements from ``start``.
 

@@ -6,7 +6,6 @@ up. Nested dicts are state dicts again, lists and tuples are converted, scalars 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -101,6 +100,8 @@ class StateDict(Mapping[Any, Any]):
         return item
 
     def _missing(self, key: Any) -> str:
+        import difflib  # A name that is missing is rare, and looking for near ones is what it is for.
+
         names = [str(name) for name in list(self._tree)[:_NEAR_NAMES]]
         near = difflib.get_close_matches(str(key), names, n=3, cutoff=0.5) or names[:3]
         listed = ", ".join(repr(name) for name in near)

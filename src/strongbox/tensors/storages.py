@@ -10,10 +10,10 @@ Source: ``torch/serialization.py``, ``persistent_id`` in ``_save`` and ``_legacy
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ..errors import FormatError, UnsupportedError
 from ..pickles import Node, PersistentId
+from ..records import record
 from .names import StorageType, described, storage_type
 from .rebuild import StorageSpan
 from .tensor import Storage
@@ -23,7 +23,7 @@ __all__ = ["StorageTable"]
 _LARGEST = 1 << 62
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Declaration:
     """One persistent id, checked; ``start`` and ``numel`` say which part of the storage is meant."""
 

@@ -8,18 +8,19 @@ that are views on the file's bytes: read-only, without a copy, alive as long as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy
 
 from ..errors import FormatError, MismatchError
+from ..records import record
 from .dtypes import DTYPES, Array, Dtype, widen_bfloat16
 from .geometry import Geometry, contiguous_strides
 
 __all__ = ["Storage", "Tensor", "TorchName"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TorchName:
     """Something of torch that a file names: ``kind`` is ``"dtype"`` (``float32``) or ``"device"`` (``cuda:0``)."""
 
@@ -65,7 +66,7 @@ class Storage:
         return f"<Storage {self.key}: {self.numel} {self.dtype}>"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@record(frozen=True, eq=False, repr=False)
 class Tensor:
     """A tensor in a file, read when asked for.
 

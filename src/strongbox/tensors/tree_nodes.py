@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -17,6 +16,7 @@ import numpy
 from ..errors import LimitError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Call, Encoded, Global, Node, PersistentId, encode_part
+from ..records import record
 from .dtypes import DTYPES
 from .live import StorageData, TensorData, describe
 from .state_dict import StateDict
@@ -28,7 +28,7 @@ _LONGEST_INTEGER = 8 * DEFAULT_LIMITS.long_bytes - 1
 """Bits besides the sign: what the reader takes."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class PlannedStorage:
     """A storage under the key that it gets in the file; ``storage_class`` is torch's name of its class."""
 

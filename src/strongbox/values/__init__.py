@@ -4,15 +4,16 @@ No value holds or can run anything of the file that it came from; a part that is
 :class:`Opaque`. Values compare by content, and :func:`same` compares whole trees of them.
 """
 
-from .describe import describe
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .equality import same
 from .exact_json import is_exact_json
 from .generators import RandomGenerator, SeedSequence
 from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedNoise
 from .normalization import Normalization, RunningStatistics
 from .opaque import Opaque, find_opaque
-from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
-from .recipes import is_known_call, read_normalization, to_value
 from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
 from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
 from .spaces import (
@@ -29,6 +30,11 @@ from .spaces import (
     Tuple,
 )
 from .torch_values import Device, TorchDtype, TorchSize, TorchTensor
+
+if TYPE_CHECKING:
+    from .lines import describe
+    from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
+    from .recipes import is_known_call, read_normalization, to_value
 
 __all__ = [
     "ActionNoise",
@@ -76,3 +82,20 @@ __all__ = [
     "to_portable",
     "to_value",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What reads values, from pickles or from JSON, and what shows them, loads when it is first asked for."""
+    if name in ("from_portable", "normalization_from_json", "normalization_to_json", "to_portable"):
+        from . import portable
+
+        return getattr(portable, name)
+    if name in ("is_known_call", "read_normalization", "to_value"):
+        from . import recipes
+
+        return getattr(recipes, name)
+    if name == "describe":
+        from .lines import describe
+
+        return describe
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,13 +13,14 @@ import json
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol, TypeAlias
 
 import numpy
 
 from ..errors import FormatError
+from ..records import record
 from . import checks, generators, noise, normalization, references, schedules, spaces, torch_values
 from .place import Place
 
@@ -48,7 +49,7 @@ MOST_BITS = 4096
 # Parts: the content of a field
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Part:
     """How the content of a field is written and read, and what to call it in the documentation."""
 
@@ -228,7 +229,7 @@ WHOLES = _of(VALUES, "list of integers")
 # Rows
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Form:
     """One row: a tag, the type it stands for, and its fields.
 

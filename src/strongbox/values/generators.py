@@ -8,13 +8,14 @@ numpy trusts it: an MT19937 state with a position of 10^9 reads outside of its o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy
 
 from ..errors import FormatError
+from ..records import record
 from . import checks
 from .equality import same
 
@@ -61,7 +62,7 @@ KINDS: dict[str, Layout] = {"Generator": {}, "RandomState": {"has_gauss": _up_to
 """What numpy's classes that draw from a bit generator add to its state."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class SeedSequence:
     """What a generator was seeded with (numpy.random.SeedSequence); needed only to spawn others from it."""
 
@@ -80,7 +81,7 @@ class SeedSequence:
         checks.whole(self.children, "the number of children", 0, 2**32 - 1)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class RandomGenerator:
     """The state of one numpy generator.
 

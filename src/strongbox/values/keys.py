@@ -8,7 +8,6 @@ no keys. Text is hashed with a secret, and so is all that is made of it.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy
@@ -25,7 +24,7 @@ KEY_ITEMS = 64
 TUPLE_KEYS = 4096
 """Keys that are tuples, in one value; real archives hold a handful."""
 
-PLAIN = frozenset({type(None), bool, float, str, bytes, PurePosixPath, PureWindowsPath, Device, TorchDtype})
+PLAIN = frozenset({type(None), bool, float, str, bytes, Device, TorchDtype})
 NAMED = (ClassReference, FunctionReference)
 NUMPY = (numpy.integer, numpy.floating, numpy.bool_, numpy.str_, numpy.bytes_)
 
@@ -61,5 +60,11 @@ def _check_scalar(key: Any) -> None:
     number = key.value if isinstance(key, EnumMember) else key
     if type(number) is int and number.bit_length() > KEY_BITS:
         raise FormatError(f"expected a key of at most {KEY_BITS} bits, found a larger number")
-    if type(number) is not int and not isinstance(key, EnumMember):
+    if type(number) is not int and not isinstance(key, EnumMember) and not _is_path(key):
         raise FormatError(f"expected keys that are numbers, text or names, found {kind_of(key)}")
+
+
+def _is_path(key: Any) -> bool:
+    from pathlib import PurePosixPath, PureWindowsPath  # Few archives have a path, and many processes no need of one.
+
+    return type(key) in (PurePosixPath, PureWindowsPath)

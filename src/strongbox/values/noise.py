@@ -6,11 +6,11 @@ numbers as well, and then they are kept as numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy
 
+from ..records import record
 from . import checks
 from .checks import Array
 from .equality import same
@@ -20,7 +20,7 @@ __all__ = ["ActionNoise", "NormalNoise", "OrnsteinUhlenbeckNoise", "VectorizedNo
 Amount: TypeAlias = Array | float
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class ActionNoise:
     """What all noises have in common: equality by content."""
 
@@ -31,7 +31,7 @@ class ActionNoise:
         return id(self)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class NormalNoise(ActionNoise):
     """Gaussian noise (SB3's NormalActionNoise); ``dtype`` is that of the samples, None before SB3 1.8."""
 
@@ -45,7 +45,7 @@ class NormalNoise(ActionNoise):
         _check_dtype(self.dtype)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class OrnsteinUhlenbeckNoise(ActionNoise):
     """Ornstein-Uhlenbeck noise; ``previous`` is the process's state, ``initial`` what a reset returns to."""
 
@@ -67,7 +67,7 @@ class OrnsteinUhlenbeckNoise(ActionNoise):
         _check_dtype(self.dtype)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class VectorizedNoise(ActionNoise):
     """One noise for each of several environments, all made from ``base``."""
 

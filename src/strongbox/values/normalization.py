@@ -7,8 +7,9 @@ is normalized to ``clip((observation - mean) / sqrt(var + epsilon), -clip_obs, c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..records import record
 from . import checks
 from .checks import Array
 from .equality import same
@@ -17,7 +18,7 @@ from .spaces import Space
 __all__ = ["Normalization", "RunningStatistics"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class RunningStatistics:
     """Mean and variance of ``count`` samples: float arrays of the shape of one sample."""
 
@@ -37,7 +38,7 @@ class RunningStatistics:
         return hash(self.count)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Normalization:
     """The statistics and settings of one VecNormalize.
 

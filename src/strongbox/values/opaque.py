@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from typing import Any
 
 import numpy
 
+from ..records import record
+
 __all__ = ["Opaque", "find_opaque"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Opaque:
     """A part of a value that is not understood: its type as the file says it, and why.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ..records import record
 from . import checks
 from .equality import same
 
 __all__ = ["ClassReference", "EnumMember", "FunctionReference", "NamedTuple", "Partial"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ClassReference:
     """A class by its module and qualified name; a name, never looked up by the reader."""
 
@@ -31,7 +32,7 @@ class ClassReference:
         return f"ClassReference({self.path})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class FunctionReference:
     """A function by its module and qualified name; a name, never looked up by the reader."""
 
@@ -51,7 +52,7 @@ class FunctionReference:
         return f"FunctionReference({self.path})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class EnumMember:
     """A member of an enum: the enum by name, the member by its value."""
 
@@ -66,7 +67,7 @@ class EnumMember:
         return f"EnumMember({self.enum.path}, {self.value!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class NamedTuple:
     """A named tuple: its class by name, and its items in order (``TrainFreq(4, step)``)."""
 
@@ -87,7 +88,7 @@ class NamedTuple:
         return f"{self.type.name}{self.items!r}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Partial:
     """A function or class with some of its arguments given (``functools.partial``)."""
 

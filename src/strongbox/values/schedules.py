@@ -6,18 +6,19 @@ table is Strongbox's own, for any other function. Every schedule here can be cal
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 import numpy
 
+from ..records import record
 from . import checks
 from .equality import same
 
 __all__ = ["ConstantSchedule", "LinearSchedule", "Schedule", "TableSchedule"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class ConstantSchedule:
     """The same ``value`` always.
 
@@ -41,7 +42,7 @@ class ConstantSchedule:
         return hash((self.value, self.as_float))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class LinearSchedule:
     """From ``start`` to ``end``, which is reached after the fraction ``end_fraction`` of training."""
 
@@ -72,7 +73,7 @@ class LinearSchedule:
         return f"LinearSchedule(start={self.start}, end={self.end}{fraction})"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class TableSchedule:
     """Any other function as a table, interpolated linearly: approximate, and marked so.
 

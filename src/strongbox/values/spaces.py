@@ -8,11 +8,12 @@ saved. It takes part in equality, but is left out of the representation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy
 
+from ..records import record
 from . import checks
 from .checks import Array
 from .equality import same
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Space:
     """What all spaces have in common: a random state, and equality by content.
 
@@ -58,7 +59,7 @@ class Space:
         return id(self)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Box(Space):
     """A possibly unbounded box in n dimensions: ``low`` and ``high`` are arrays of ``shape``."""
 
@@ -77,7 +78,7 @@ class Box(Space):
         return f"Box(low={_bound(self.low)}, high={_bound(self.high)}, shape={self.shape}, dtype={self.dtype})"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Discrete(Space):
     """The integers ``start`` to ``start + n - 1``."""
 
@@ -91,7 +92,7 @@ class Discrete(Space):
         checks.element_type(self.dtype, "the dtype")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class MultiDiscrete(Space):
     """Several discrete values at once: ``nvec`` holds how many each takes, ``start`` the first of each."""
 
@@ -107,7 +108,7 @@ class MultiDiscrete(Space):
         checks.element_type(self.dtype, "the dtype")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class MultiBinary(Space):
     """Arrays of zeros and ones of ``shape``; ``n`` is the length or the shape as it was given."""
 
@@ -124,7 +125,7 @@ class MultiBinary(Space):
         return self.n if isinstance(self.n, tuple) else (self.n,)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Dict(Space):
     """Named spaces, in their order."""
 
@@ -137,7 +138,7 @@ class Dict(Space):
             checks.instance(space, Space, "a space")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Tuple(Space):
     """Several spaces, in order."""
 
@@ -147,7 +148,7 @@ class Tuple(Space):
         checks.tuple_of(self.spaces, Space, "the spaces")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Text(Space):
     """Strings over ``characters`` of a length from ``min_length`` to ``max_length``."""
 
@@ -161,7 +162,7 @@ class Text(Space):
         checks.text(self.characters, "the characters")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Sequence(Space):
     """Sequences of any length of elements of ``feature_space``; ``stack`` puts them into one array."""
 
@@ -173,7 +174,7 @@ class Sequence(Space):
         checks.flag(self.stack, "stack")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class Graph(Space):
     """Graphs whose nodes and edges are elements of two spaces; ``edge_space`` may be missing."""
 
@@ -185,7 +186,7 @@ class Graph(Space):
         checks.instance(self.edge_space, (Space, type(None)), "a space of edges")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class OneOf(Space):
     """An element of exactly one of several spaces, told by its index."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..records import record
 from . import checks
 from .checks import Array
 from .equality import same
@@ -19,7 +18,7 @@ TORCH_DTYPES = frozenset(
 """The dtypes of tensors that Strongbox keeps, by torch's names."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(frozen=True, kw_only=True, eq=False)
 class TorchTensor:
     """A tensor found in data: its content, its dtype's torch name, and what kind it was.
 
@@ -49,7 +48,7 @@ class TorchTensor:
         return id(self)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Device:
     """A torch device by name, such as ``cpu`` or ``cuda:0``."""
 
@@ -59,7 +58,7 @@ class Device:
         checks.text(self.name, "a device")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TorchDtype:
     """A torch dtype by name, such as ``float32``."""
 
@@ -69,7 +68,7 @@ class TorchDtype:
         checks.check(type(self.name) is str and self.name in TORCH_DTYPES, "expected a dtype of torch")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TorchSize:
     """A tensor's shape as torch keeps it (``torch.Size``)."""
 

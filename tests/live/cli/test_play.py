@@ -361,8 +361,6 @@ SMALL = {"features_extractor_kwargs": {"features_dim": 16}}
 
 @pytest.fixture(scope="module")
 def atari_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("ale_py", reason="Atari games come with ale-py, which is not installed")
-    pytest.importorskip("cv2", reason="Atari's preprocessing needs OpenCV, which is not installed")
     from stable_baselines3.common.env_util import make_atari_env
     from stable_baselines3.common.vec_env import VecFrameStack
 

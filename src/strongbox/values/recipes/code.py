@@ -15,10 +15,10 @@ Source: ``cloudpickle/cloudpickle.py`` and ``cloudpickle_fast.py``, releases 0.4
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...errors import FormatError
 from ...pickles import Call, Decoded, Global, Node, children, walk
+from ...records import record
 from ..checks import kind_of
 from ..names import current_name
 from .naming import short
@@ -65,7 +65,7 @@ SKELETON_CLASSES = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Code:
     """The parts of a code object that tell what it does; names and constants in their order."""
 
@@ -78,7 +78,7 @@ class Code:
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Function:
     """A function by value: where it was defined, its code, and the content of its cells by name."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FormatError
@@ -13,6 +12,8 @@ from ..checks import check, kind_of
 from .recipe import Recipe, Table
 
 if TYPE_CHECKING:
+    from pathlib import PurePosixPath, PureWindowsPath
+
     from .building import Builder
 
 __all__ = ["RECIPES", "build_dict", "build_frozenset", "build_list", "build_set", "build_tuple"]
@@ -110,11 +111,15 @@ def build_complex(builder: Builder, call: Call) -> complex:
 
 def build_posix_path(builder: Builder, call: Call) -> PurePosixPath:
     """A path, as a path that opens nothing."""
+    from pathlib import PurePosixPath
+
     return PurePosixPath(*path_parts(call))
 
 
 def build_windows_path(builder: Builder, call: Call) -> PureWindowsPath:
     """A path of Windows, as a path that opens nothing."""
+    from pathlib import PureWindowsPath
+
     return PureWindowsPath(*path_parts(call))
 
 

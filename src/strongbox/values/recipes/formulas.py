@@ -14,9 +14,9 @@ Nothing is executed: a schedule is made from the cells or the constant.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ...records import record
 from ..schedules import ConstantSchedule, LinearSchedule
 from .code import Code, Function
 from .numbers import to_float
@@ -45,7 +45,7 @@ def linear(end: Any, end_fraction: Any, start: Any) -> LinearSchedule:
     return LinearSchedule(start=to_float(start), end=to_float(end), end_fraction=to_float(end_fraction))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Known:
     """A known function: where it is defined and what it uses; ``cells`` in the order of their names."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import FormatError
@@ -12,13 +11,14 @@ from ..checks import kind_of
 
 if TYPE_CHECKING:
     from .building import Builder
+from ...records import record
 
 __all__ = ["Recipe", "Table", "attributes", "check_call"]
 
 Build: TypeAlias = Callable[["Builder", Call], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Recipe:
     """How to build a value from a call.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, field, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 
-from strongbox.policies.records import record
+from strongbox.records import record
 
 
 @record(frozen=True, eq=False)
@@ -75,8 +77,66 @@ def test_calls_that_do_not_fit(values: tuple[Any, ...], named: dict[str, Any]) -
         Options(1)  # type: ignore[call-arg]
 
 
+@record(frozen=True)
+class Pair:
+    """Two things, the second of which does not matter."""
+
+    first: Any
+    second: Any = field(default=None, compare=False)
+    made: bool = field(init=False, compare=False)
+
+
+class Other(Pair):
+    """The same, and no equal."""
+
+
+@record(frozen=True, repr=False)
+class Own:
+    """A record with methods of its own."""
+
+    x: int
+
+    def __post_init__(self) -> None:
+        if self.x < 0:
+            raise ValueError("below zero")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Own) and other.x % 10 == self.x % 10
+
+    def __hash__(self) -> int:
+        return self.x % 10
+
+    def __repr__(self) -> str:
+        return "own"
+
+
+def test_those_that_are_compared_are_equal_by_content() -> None:
+    assert Pair(1, 2) == Pair(1, 3)
+    assert Pair(1) != Pair(2)
+    assert Pair(1) != Other(1)
+    assert len({Pair(1, 2), Pair(1, 3), Pair(2)}) == 2
+    assert not hasattr(Pair(1), "made")
+    with pytest.raises(TypeError):
+        Pair(1, made=True)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Pair([]))
+
+
+def test_methods_of_a_class_stay_its_own() -> None:
+    assert Own(3) == Own(13)
+    assert len({Own(3), Own(13)}) == 1
+    assert repr(Own(1)) == "own"
+    with pytest.raises(ValueError, match="below"):
+        Own(-1)
+    with pytest.raises(ValueError, match="below"):
+        replace(Own(1), x=-1)
+
+
+def test_they_are_copied_and_pickled() -> None:
+    for again in (copy.deepcopy(Pair([1], 2)), pickle.loads(pickle.dumps(Pair([1], 2)))):
+        assert (again.first, again.second) == ([1], 2)
+
+
 def test_there_is_no_other_kind() -> None:
     with pytest.raises(TypeError, match="frozen"):
         record(frozen=False, eq=False)
-    with pytest.raises(TypeError, match="frozen"):
-        record(frozen=True, eq=True)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 
 from strongbox import values
 from strongbox.values import describe
-from strongbox.values.describe import SHOWN
 from strongbox.values.forms import FORMS
+from strongbox.values.lines import SHOWN
 from tests.core.values.strategies import values_of_any_kind
 
 ZEROS = numpy.zeros(2, "float32")
