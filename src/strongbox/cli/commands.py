@@ -63,6 +63,12 @@ def _check(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _convert(arguments: argparse.Namespace) -> int:
+    from .convert import run
+
+    return run(arguments)
+
+
 def _extract(arguments: argparse.Namespace) -> int:
     from .extract import run
 
@@ -90,6 +96,7 @@ def _completion(arguments: argparse.Namespace) -> int:
 RUN = {
     "inspect": _inspect,
     "check": _check,
+    "convert": _convert,
     "extract": _extract,
     "export": _export,
     "play": _play,
