@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import FormatError, LimitError, StrongboxError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget, Decoded, decode
-from ..values import Opaque, find_opaque, from_portable, to_value
+from ..values import SCHEDULE_NAMES, Opaque, find_opaque, from_portable, to_value
 from .json_text import parse_json
 
 __all__ = ["MARKERS", "PORTABLE", "SERIALIZED", "TYPE", "Data"]
@@ -136,7 +136,7 @@ class Data(Mapping[str, Any]):
         decoded = self.decoded(name)
         if decoded is None:
             return Opaque(type=self.type(name), reason="the file holds neither a portable form nor a pickle of it")
-        return to_value(decoded, limits=self._limits, budget=self._budget)
+        return to_value(decoded, limits=self._limits, budget=self._budget, is_schedule=name in SCHEDULE_NAMES)
 
 
 def _is_typed(entry: Any) -> bool:

@@ -14,7 +14,7 @@ from .opaque import Opaque, find_opaque
 from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
 from .recipes import is_known_call, read_normalization, to_value
 from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
-from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
+from .schedules import SCHEDULE_NAMES, ConstantSchedule, LinearSchedule, Schedule, TableSchedule, tabulate
 from .spaces import (
     Box,
     Dict,
@@ -31,6 +31,7 @@ from .spaces import (
 from .torch_values import Device, TorchDtype, TorchSize, TorchTensor
 
 __all__ = [
+    "SCHEDULE_NAMES",
     "ActionNoise",
     "Box",
     "ClassReference",
@@ -73,6 +74,7 @@ __all__ = [
     "normalization_to_json",
     "read_normalization",
     "same",
+    "tabulate",
     "to_portable",
     "to_value",
 ]
