@@ -17,8 +17,8 @@ from ..archive import Entry, Typed, entry_text, measure_depth
 from ..errors import UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Budget, decode
+from ..values import SCHEDULE_NAMES
 from .load import REQUIRED
-from .schedules import SCHEDULE_NAMES
 
 __all__ = ["Allowance", "needed_names"]
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from ..values import SCHEDULE_NAMES
 from .classes import ALGORITHMS
-from .schedules import SCHEDULE_NAMES
 
 __all__ = ["defaulted_names", "derived_from", "known_base", "refuse_counter", "reserved_names"]
 

@@ -35,11 +35,20 @@ from ..conversion import (
 from ..errors import StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Global, encode
-from ..values import ClassReference, Normalization, Opaque, Schedule, find_opaque, is_exact_json, to_value
+from ..values import (
+    SCHEDULE_NAMES,
+    ClassReference,
+    Normalization,
+    Opaque,
+    Schedule,
+    find_opaque,
+    is_exact_json,
+    to_value,
+)
 from .allowance import Allowance, needed_names
 from .environment_id import find_environment_id
 from .foreign import LARGEST, TOO_LARGE, pickle_bounded, read_nodes, unshare
-from .schedules import SCHEDULE_NAMES, known_schedule, live_schedule, tabulate
+from .schedules import known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
 __all__ = ["capture"]

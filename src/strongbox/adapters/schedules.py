@@ -10,6 +10,7 @@ needs nothing but numpy to be read by SB3.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -17,17 +18,11 @@ from weakref import WeakKeyDictionary
 import numpy
 from stable_baselines3.common import utils
 
+from .. import values
 from ..errors import UnsupportedError
 from ..values import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
 
-__all__ = ["SCHEDULE_NAMES", "known_schedule", "live_schedule", "tabulate"]
-
-SCHEDULE_NAMES = frozenset(
-    ("learning_rate", "lr_schedule", "clip_range", "clip_range_vf", "exploration_schedule", "delta_std_schedule")
-)
-"""The attributes that hold a schedule, or the number or function that one is made of."""
-
-POINTS = 1025
+__all__ = ["known_schedule", "live_schedule", "tabulate"]
 
 Function: TypeAlias = Callable[[float], Any]
 
@@ -76,28 +71,32 @@ def tabulate(live: Function) -> TableSchedule:
     """A function as a table; raises UnsupportedError where it is no function of the progress alone."""
     as_float = type(live) is utils.FloatSchedule
     function = live.value_schedule if type(live) is utils.FloatSchedule else live
-    points = numpy.linspace(0.0, 1.0, POINTS)
-    values = _evaluate(function, points)
-    between = _evaluate(function, (points[1:] + points[:-1]) / 2)
-    again = points[:: POINTS // 4]
-    if not numpy.array_equal(_evaluate(function, again), values[:: POINTS // 4]):
+    evaluate = _guarded(function)
+    table = values.tabulate(evaluate, source=_source(function), as_float=as_float)
+    points = numpy.linspace(0.0, 1.0, len(table.values))
+    again = range(0, len(points), len(points) // 4)
+    if any(evaluate(float(points[index])) != table.values[index] for index in again):
         raise UnsupportedError("expected a function of the progress alone, found one that changes as it is called")
-    largest_error = float(numpy.abs(between - (values[1:] + values[:-1]) / 2).max())
-    return TableSchedule(values=values, largest_error=largest_error, source=_source(function), as_float=as_float)
+    return table
 
 
-def _evaluate(function: Function, points: Any) -> numpy.ndarray[Any, numpy.dtype[numpy.float64]]:
-    try:
-        results = [function(float(point)) for point in points]
-        values = numpy.array([float(result) for result in results], numpy.float64)
-    except Exception as error:
-        raise UnsupportedError(
-            f"expected a function from the progress that remains to a number, found that it raises "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    if not numpy.isfinite(values).all() or any(isinstance(result, str | bytes) for result in results):
-        raise UnsupportedError("expected a function that gives finite numbers, found one that does not")
-    return values
+def _guarded(function: Function) -> Callable[[float], float]:
+    """The function, with UnsupportedError for whatever it does but give a finite number."""
+
+    def evaluate(progress: float) -> float:
+        try:
+            result = function(progress)
+            number = float(result)
+        except Exception as error:
+            raise UnsupportedError(
+                f"expected a function from the progress that remains to a number, found that it raises "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not math.isfinite(number) or isinstance(result, str | bytes):
+            raise UnsupportedError("expected a function that gives finite numbers, found one that does not")
+        return number
+
+    return evaluate
 
 
 def _source(function: Any) -> str:

@@ -17,7 +17,7 @@ from .. import values
 from ..errors import FormatError, LimitError, StrongboxError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Budget, Decoded, decode
-from ..values import Opaque, find_opaque
+from ..values import SCHEDULE_NAMES, Opaque, find_opaque
 from .json_text import parse_json
 
 __all__ = ["MARKERS", "PORTABLE", "SERIALIZED", "TYPE", "Data"]
@@ -137,7 +137,8 @@ class Data(Mapping[str, Any]):
         decoded = self.decoded(name)
         if decoded is None:
             return Opaque(type=self.type(name), reason="the file holds neither a portable form nor a pickle of it")
-        return values.to_value(decoded, limits=self._limits, budget=self._budget)
+        is_schedule = name in SCHEDULE_NAMES
+        return values.to_value(decoded, limits=self._limits, budget=self._budget, is_schedule=is_schedule)
 
 
 def _is_typed(entry: Any) -> bool:

@@ -63,6 +63,12 @@ def _check(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _convert(arguments: argparse.Namespace) -> int:
+    from .convert import run
+
+    return run(arguments)
+
+
 def _diff(arguments: argparse.Namespace) -> int:
     from .diff import run
 
@@ -96,6 +102,7 @@ def _completion(arguments: argparse.Namespace) -> int:
 RUN = {
     "inspect": _inspect,
     "check": _check,
+    "convert": _convert,
     "diff": _diff,
     "extract": _extract,
     "export": _export,

@@ -18,13 +18,14 @@ PROGRAM = "strongbox"
 EXIT_CODES = "exit status: 0 done, 2 not readable or not understood (130 interrupted)"
 
 DESCRIPTION = """\
-Look into, check, unpack and export agents of Stable-Baselines3. No code from a
+Look into, check, convert, unpack and export agents of Stable-Baselines3. No code from a
 file is ever executed, and neither torch nor Stable-Baselines3 is needed."""
 
 EPILOG = """\
 examples:
   strongbox inspect ppo.zip
   strongbox check downloads/
+  strongbox convert old/*.zip --to new/
   strongbox extract ppo.zip --to ppo/
   strongbox export ppo.zip --to ppo.onnx
 
@@ -64,6 +65,27 @@ examples:
 --json prints one object for each file, each on a line of its own (JSON Lines).
 
 exit status, the highest of all files: 0 clean, 1 findings, 2 unreadable"""
+
+CONVERT = """\
+Write archives of any SB3 since 0.6 anew, as ones of today: an unmodified SB3 2.9
+opens them with gymnasium alone, on Python 3.10 to 3.13, with every
+hyperparameter there. Neither SB3 nor gym nor torch is needed.
+
+Every change is told, with the reason. Statistics of VecNormalize that lie in a
+file beside an archive, and are of its observations, are brought in. The old files
+stay as they are; of a new one, what was there before is replaced in one step."""
+
+CONVERT_EPILOG = """\
+examples:
+  strongbox convert old/*.zip --to new/
+  strongbox convert ppo.zip --to new/ --normalize vecnormalize.pkl
+  strongbox convert ppo.zip --to new/ --pickles none
+  strongbox convert old/*.zip --to new/ --json | jq -r '.changes[].subject'
+
+--json prints one object for each file, each on a line of its own (JSON Lines).
+What is "of today" already is written all the same, and nothing in it changed.
+
+exit status: 0 converted, 2 where a file was not readable or not written"""
 
 DIFF = """\
 Say what is different between two agents: data by name, tensors by name with how
@@ -158,6 +180,7 @@ examples:
 COMMANDS = {
     "inspect": "show an agent on one page",
     "check": "check archives for damage and danger",
+    "convert": "bring old archives up to date",
     "diff": "say what is different between two agents",
     "extract": "unpack an archive into JSON and .npy files",
     "export": "write the smallest file that acts: ONNX, .npz or .zip",
@@ -184,6 +207,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_inspect(commands)
     _add_check(commands)
+    _add_convert(commands)
     _add_diff(commands)
     _add_extract(commands)
     _add_export(commands)
@@ -219,6 +243,20 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
     parser.add_argument("--quiet", action="store_true", help="print only files that are not clean, and no summary")
     parser.add_argument("--verbose", action="store_true", help="also name the harmless calls of an ordinary loader")
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _add(commands, "convert", CONVERT, CONVERT_EPILOG)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="where to; made if it is not there")
+    parser.add_argument(
+        "--pickles", choices=("all", "none"), default="all", help="none: no pickle in data; SB3 reads no such file"
+    )
+    parser.add_argument("--exclude", action="append", metavar="NAME", help="an attribute to leave out")
+    statistics = parser.add_mutually_exclusive_group()
+    statistics.add_argument("--normalize", metavar="FILE", help="statistics of VecNormalize (default: those beside it)")
+    statistics.add_argument("--raw", action="store_true", help="leave out statistics of VecNormalize")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
 
 
 def _add_diff(commands: Any) -> None:

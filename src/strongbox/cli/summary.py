@@ -105,7 +105,9 @@ def _gather_identity(archive: Archive, summary: Summary) -> None:
         summary.versions = {"Stable-Baselines3": version or "unknown", **archive.system_info}
         summary.writer = f"Stable-Baselines3 {version or 'before 0.9'}"
     with _noting(summary):
-        summary.writer = archive.manifest.writer if archive.manifest else summary.writer
+        if archive.manifest is not None:
+            origin = archive.manifest.converted_from
+            summary.writer = archive.manifest.writer + (f" from Stable-Baselines3 {origin}" if origin else "")
     summary.algorithm = archive.algorithm
     summary.algorithm_evidence = archive.algorithm_evidence
     summary.environment = archive.environment

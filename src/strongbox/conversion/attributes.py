@@ -23,10 +23,9 @@ from .value_paths import note_shortened, without_paths
 __all__ = ["Attributes"]
 
 GYM = "gym is gone: SB3 reads gymnasium's spaces since 2.0"
-CODE = "code in a pickle runs on the Python that wrote it alone; SB3 has a class for it since 2.7"
-TABLE = "code in a pickle runs on the Python that wrote it alone; a table is read everywhere"
+CODE = "code in a pickle runs on no other Python than the one that wrote it"
 MODERN = "the releases of today have it so"
-PORTABLE = "names and layouts in pickles change with every release; these are the same in all of today's"
+PORTABLE = "old pickles name what has moved since; all of today's releases read these"
 MOVED = "a path of a machine says nothing on another one"
 
 
@@ -111,9 +110,7 @@ class Attributes:
         if any(node.module.partition(".")[0] == "gym" for node in decoded.globals):
             self.notes.change(name, "gym's names became gymnasium's", GYM)
         if isinstance(value, ConstantSchedule | LinearSchedule | TableSchedule) and _holds_code(decoded):
-            self.notes.change(
-                name, f"a function became a {value!r}", TABLE if isinstance(value, TableSchedule) else CODE
-            )
+            self.notes.change(name, f"a function became a {value!r}", CODE)
 
     def _is_rewritten(self, name: str, entry: Entry) -> bool:
         data = self.archive.data

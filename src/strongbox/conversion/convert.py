@@ -76,7 +76,7 @@ def convert(
         algorithm=contents.algorithm,
         sb3_version=file.sb3_version,
         changes=tuple(conversion.notes.changes),
-        left_out=saved.left_out,
+        left_out={**saved.left_out, **conversion.notes.passed},
         opaque=saved.opaque,
         approximate=saved.approximate,
     )
@@ -160,7 +160,8 @@ class Conversion:
         for line in draft.migrated:
             name, _, explanation = line.partition(": ")
             wrote = versions.get(name, "before 1.1")
-            self.notes.change(name, explanation, f"as {wrote} wrote it" if wrote.startswith("sb3") else f"SB3 {wrote}")
+            wrote = wrote if wrote.startswith("sb3") else f"SB3 {wrote}"
+            self.notes.change(name, explanation, f"{wrote.replace('SB3 any', 'any SB3')} wrote it otherwise")
         return draft
 
     def _leave_out_unreadable(self, draft: Draft) -> None:
@@ -210,7 +211,7 @@ class Conversion:
         path, found, passed = find_normalization(
             Path(self.archive.path), space if isinstance(space, Space) else None, limits=self.archive.limits
         )
-        self.notes.left_out.update(passed)
+        self.notes.passed.update(passed)
         if path is not None:
             self.notes.change("normalization", f"brought in from {path.name}", "SB3 keeps it apart, where it gets lost")
         return found

@@ -24,11 +24,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Notes:
-    """What is told while a conversion goes on: changes, and by name what was left out or cut down, with the reason."""
+    """What is told while a conversion goes on: changes, and by name what was left out or cut down, with the reason.
+
+    ``passed`` are files beside the archive that were not brought in; the new archive does not speak of them.
+    """
 
     changes: list[Change] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     shortened: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
 
     def change(self, subject: str, change: str, reason: str) -> None:
         """Tell one change."""

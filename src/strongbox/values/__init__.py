@@ -15,7 +15,7 @@ from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedN
 from .normalization import Normalization, RunningStatistics
 from .opaque import Opaque, find_opaque
 from .references import ClassReference, EnumMember, FunctionReference, NamedTuple, Partial
-from .schedules import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
+from .schedules import SCHEDULE_NAMES, ConstantSchedule, LinearSchedule, Schedule, TableSchedule, tabulate
 from .spaces import (
     Box,
     Dict,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .recipes import is_known_call, read_normalization, to_value
 
 __all__ = [
+    "SCHEDULE_NAMES",
     "ActionNoise",
     "Box",
     "ClassReference",
@@ -79,6 +80,7 @@ __all__ = [
     "normalization_to_json",
     "read_normalization",
     "same",
+    "tabulate",
     "to_portable",
     "to_value",
 ]

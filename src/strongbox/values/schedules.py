@@ -6,16 +6,26 @@ table is Strongbox's own, for any other function. Every schedule here can be cal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any, TypeAlias
 
 import numpy
 
+from ..errors import FormatError
 from ..records import record
 from . import checks
 from .equality import same
 
-__all__ = ["ConstantSchedule", "LinearSchedule", "Schedule", "TableSchedule"]
+__all__ = ["SCHEDULE_NAMES", "ConstantSchedule", "LinearSchedule", "Schedule", "TableSchedule", "tabulate"]
+
+SCHEDULE_NAMES = frozenset(
+    ("learning_rate", "lr_schedule", "clip_range", "clip_range_vf", "exploration_schedule", "delta_std_schedule")
+)
+"""The attributes of an agent that hold a schedule, or the number or function that one is made of."""
+
+POINTS = 1025
+"""Points of a table."""
 
 
 @record(frozen=True, kw_only=True, eq=False)
@@ -108,3 +118,24 @@ class TableSchedule:
 
 
 Schedule: TypeAlias = ConstantSchedule | LinearSchedule | TableSchedule
+
+
+def tabulate(function: Callable[[float], float], *, source: str = "", as_float: bool = False) -> TableSchedule:
+    """The table of a function of the progress that remains, with the largest error half way between its points.
+
+    Raises FormatError where the function gives something that is not finite, and what it raises itself.
+    """
+    points = numpy.linspace(0.0, 1.0, POINTS)
+    values, between = _results(function, points), _results(function, (points[1:] + points[:-1]) / 2)
+    with numpy.errstate(over="ignore"):
+        largest_error = float(numpy.abs(between - (values[1:] / 2 + values[:-1] / 2)).max())
+    return TableSchedule(values=values, largest_error=largest_error, source=source, as_float=as_float)
+
+
+def _results(
+    function: Callable[[float], float], points: numpy.ndarray[Any, numpy.dtype[numpy.float64]]
+) -> numpy.ndarray[Any, numpy.dtype[numpy.float64]]:
+    values = numpy.array([function(float(point)) for point in points], numpy.float64)
+    if not numpy.isfinite(values).all():
+        raise FormatError("expected a function that gives finite numbers, found one that does not")
+    return values

@@ -51,14 +51,22 @@ RECIPES: Table = {
 """Every recipe, by the current module and name of what a pickle calls."""
 
 
-def to_value(decoded: Decoded | Node, *, limits: Limits = DEFAULT_LIMITS, budget: Budget | None = None) -> Any:
+def to_value(
+    decoded: Decoded | Node,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    budget: Budget | None = None,
+    is_schedule: bool = False,
+) -> Any:
     """The typed value of a decoded pickle, or of a node of one; parts that no recipe fits are Opaque.
 
-    ``budget`` is that of the archive; pickles inside the pickle (torch's storages) are decoded on it.
+    ``is_schedule`` says that a function in it is a schedule: one that does arithmetic on the progress, and nothing
+    else, becomes a table. ``budget`` is that of the archive; pickles inside the pickle (torch's storages) are
+    decoded on it.
     Raises LimitError, and nothing else.
     """
     whole = decoded if isinstance(decoded, Decoded) else Decoded(decoded)
-    builder = Builder(whole, limits, budget or Budget(limits))
+    builder = Builder(whole, limits, budget or Budget(limits), tables=int(is_schedule))
     try:
         return builder.value(whole.root)
     except RecursionError:
@@ -72,7 +80,7 @@ class Builder:
     one large part from very many places, and whoever shows or writes the value walks through them all.
     """
 
-    def __init__(self, decoded: Decoded, limits: Limits, budget: Budget) -> None:
+    def __init__(self, decoded: Decoded, limits: Limits, budget: Budget, *, tables: int = 0) -> None:
         self.limits = limits
         self.budget = budget
         self.keys = Keys()
@@ -83,6 +91,7 @@ class Builder:
         self._open: set[int] = set()
         self._size = 0
         self._bytes = 0
+        self._tables = tables
 
     def value(self, node: Node) -> Any:
         """The value of a node; Opaque where no recipe fits it."""
@@ -118,6 +127,11 @@ class Builder:
         if key not in self._elements:
             self._elements[key] = read_elements(content, dtype)
         return self._elements[key]
+
+    def tabulates(self) -> bool:
+        """Whether a function may be worked out; each time uses up one of the tables that there may be."""
+        self._tables -= 1
+        return self._tables >= 0
 
     def statements(self, call: Call) -> list[Call]:
         """What the pickle does to a call's result by calls whose own result it throws away."""

@@ -25,6 +25,7 @@ from .naming import short
 
 __all__ = [
     "CLOUDPICKLE",
+    "GENERATOR_FLAGS",
     "SKELETON_CLASSES",
     "Code",
     "Function",
@@ -55,6 +56,17 @@ CODE_LAYOUTS: dict[int, tuple[str, ...]] = {
 }
 """The arguments of ``types.CodeType``, by how many there are."""
 
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("argcount", "kwonlyargcount", "stacksize", "flags"), int),
+    "code": bytes,
+    "consts": tuple,
+    "name": str,
+}
+"""Types of parts that are looked at; names are checked where they are read."""
+
+GENERATOR_FLAGS = 0x20 | 0x80 | 0x100 | 0x200
+"""Flags of generators and coroutines, whose bytecode may be that of an ordinary function."""
+
 SKELETON_CLASSES = frozenset(
     {
         (CLOUDPICKLE, "_make_skeleton_class"),
@@ -67,7 +79,11 @@ SKELETON_CLASSES = frozenset(
 
 @record(frozen=True)
 class Code:
-    """The parts of a code object that tell what it does; names and constants in their order."""
+    """The parts of a code object that tell what it does; names and constants in their order.
+
+    ``parts`` is how many it has, ``keyword_count`` how many arguments can be given by name alone; ``variables`` are
+    the names of the locals, arguments first, ``exceptions`` is the table of handlers.
+    """
 
     argument_count: int
     flags: int
@@ -76,16 +92,28 @@ class Code:
     names: tuple[str, ...]
     free_names: tuple[str, ...]
     name: str
+    parts: int
+    keyword_count: int
+    stack_size: int
+    variables: tuple[str, ...]
+    cell_names: tuple[str, ...]
+    line_table: bytes
+    exceptions: bytes
 
 
 @record(frozen=True)
 class Function:
-    """A function by value: where it was defined, its code, and the content of its cells by name."""
+    """A function by value: where it was defined, its code, and the content of its cells by name.
+
+    ``globals`` are those of its module that it uses, ``defaults`` those of its last arguments.
+    """
 
     module: str
     qualified_name: str
     code: Code
     cells: dict[str, Node]
+    globals: dict[Node, Node]
+    defaults: tuple[Node, ...]
 
     @property
     def title(self) -> str:
@@ -163,7 +191,7 @@ def read_code(node: Node) -> Code:
     if layout is None:
         raise FormatError(f"expected a code object of 15, 16 or 18 parts, found {len(node.arguments)}")
     parts = dict(zip(layout, node.arguments, strict=True))
-    for name, kind in (("argcount", int), ("flags", int), ("code", bytes), ("consts", tuple), ("name", str)):
+    for name, kind in KINDS.items():
         if type(parts[name]) is not kind:
             raise FormatError(f"expected the {name} of a code object to be a {kind.__name__}")
     return Code(
@@ -174,6 +202,13 @@ def read_code(node: Node) -> Code:
         names=read_names(parts["names"]),
         free_names=read_names(parts["freevars"]),
         name=parts["name"],
+        parts=len(layout),
+        keyword_count=parts["kwonlyargcount"],
+        stack_size=parts["stacksize"],
+        variables=read_names(parts["varnames"]),
+        cell_names=read_names(parts["cellvars"]),
+        line_table=content(parts["linetable" if "linetable" in parts else "lnotab"]),
+        exceptions=content(parts.get("exceptiontable", b"")),
     )
 
 
@@ -181,6 +216,13 @@ def read_names(node: Node) -> tuple[str, ...]:
     """A tuple of names."""
     if type(node) is not tuple or not all(type(name) is str for name in node):
         raise FormatError("expected a tuple of names in a code object")
+    return node
+
+
+def content(node: Node) -> bytes:
+    """Bytes."""
+    if type(node) is not bytes:
+        raise FormatError(f"expected a table of a code object in bytes, found {kind_of(node)}")
     return node
 
 
@@ -207,6 +249,8 @@ def read_function(call: Call, statements: list[Call]) -> Function:
         qualified_name=first_text(slots.get("__qualname__"), code.name),
         code=code,
         cells=name_cells(code, contents),
+        globals=mapping(slots.get("__globals__")),
+        defaults=items(slots.get("__defaults__")),
     )
 
 
@@ -230,6 +274,8 @@ def read_filled(call: Call) -> Function:
         qualified_name=first_text(state.get("qualname"), code.name),
         code=code,
         cells=name_cells(code, contents if type(contents) in (list, tuple) else []),
+        globals=mapping(state.get("globals")),
+        defaults=items(state.get("defaults")),
     )
 
 
@@ -248,6 +294,16 @@ def name_cells(code: Code, contents: list[Node] | tuple[Node, ...]) -> dict[str,
     if len(contents) != len(code.free_names):
         raise FormatError(f"expected {len(code.free_names)} cells, found {len(contents)}")
     return dict(zip(code.free_names, contents, strict=True))
+
+
+def mapping(node: Node) -> dict[Node, Node]:
+    """A mapping, or an empty one where there is none."""
+    return node if type(node) is dict else {}
+
+
+def items(node: Node) -> tuple[Node, ...]:
+    """A tuple, or an empty one where there is none."""
+    return node if type(node) is tuple else ()
 
 
 def first_text(*candidates: Node) -> str:

@@ -18,16 +18,13 @@ from typing import Any, TypeAlias
 
 from ...records import record
 from ..schedules import ConstantSchedule, LinearSchedule
-from .code import Code, Function
+from .code import GENERATOR_FLAGS, Code, Function
 from .numbers import to_float
 from .schedules import as_float
 
 __all__ = ["Make", "recognise"]
 
 Make: TypeAlias = Callable[..., Any]
-
-GENERATOR_FLAGS = 0x20 | 0x80 | 0x100 | 0x200
-"""Flags of generators and coroutines, whose bytecode may be that of an ordinary function."""
 
 
 def constant(value: Any) -> ConstantSchedule:

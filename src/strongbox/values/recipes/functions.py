@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FormatError
 from ...pickles import Call
 from ..opaque import Opaque
-from .code import CLOUDPICKLE, class_by_value, makes_function, read_function
+from ..schedules import TableSchedule
+from .bytecode import tabulate_function
+from .code import CLOUDPICKLE, Function, class_by_value, makes_function, read_function
 from .formulas import recognise
 from .recipe import Recipe, Table
 
@@ -27,12 +29,21 @@ def build_function(builder: Builder, call: Call) -> Any:
         return Opaque("function", error.problem, needs_code=True)
     recognised = recognise(function)
     if recognised is None:
-        return Opaque(function.title, CODE_BY_VALUE, needs_code=True)
+        table = builder.tabulates() and tabulated(function)
+        return table or Opaque(function.title, CODE_BY_VALUE, needs_code=True)
     make, nodes = recognised
     try:
         return make(*[builder.value(node) for node in nodes])
     except FormatError as error:
         return Opaque(function.title, error.problem, needs_code=True)
+
+
+def tabulated(function: Function) -> TableSchedule | None:
+    """The table of a function that is arithmetic on its argument, or None where it is anything else."""
+    try:
+        return tabulate_function(function)
+    except FormatError:
+        return None
 
 
 def build_class(builder: Builder, call: Call) -> Opaque:
