@@ -61,7 +61,7 @@ def test_without_pickles_and_without_an_attribute(tmp_path: Path, capsys: Captur
     own = str(ARCHIVES / "ppo-own-code.zip")
     command = ["convert", own, "--to", str(tmp_path), "--pickles", "none"]
     assert main(command) == 2
-    assert "clip_range" in capsys.readouterr().err
+    assert "features_extractor_class" in capsys.readouterr().err
     assert main(["convert", str(PPO), "--to", str(tmp_path), "--pickles", "none", "--exclude", "ep_info_buffer"]) == 0
     with open_archive(tmp_path / "ppo.zip") as archive:
         assert "ep_info_buffer" not in archive.data
