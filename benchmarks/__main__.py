@@ -1,5 +1,8 @@
 """``python -m benchmarks``: all tables, as Markdown; ``--write`` puts them into docs/benchmarks.md.
 
+Where only some sections are asked for, the others stay on the page as they are: each says on which
+machine it was measured.
+
 Every section runs in a process of its own, so that none inherits the memory of another.
 """
 
@@ -23,17 +26,23 @@ def main() -> int:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="which tables (all unless told)")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
     options = parser.parse_args()
-    pages = [f"Measured on: {machine()}."]
-    print(pages[0], flush=True)
+    pages = []
     for name in options.sections or SECTIONS:
         command = [sys.executable, "-W", "ignore", "-c", f"from benchmarks.{name} import run; print(run())"]
         finished = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
-        pages.append(finished.stdout.strip())
+        pages.append(f"{finished.stdout.strip()} Measured on: {machine()}.")
         print(f"\n{pages[-1]}", flush=True)
     if options.write:
-        head = PAGE.read_text(encoding="utf-8").split(MARK)[0].rstrip()
-        PAGE.write_text("\n\n".join([head, MARK, *pages]) + "\n", encoding="utf-8")
+        _write(pages)
     return 0
+
+
+def _write(pages: list[str]) -> None:
+    """Put sections in the place of those of the same heading, which are told by their first line."""
+    head, _, written = PAGE.read_text(encoding="utf-8").partition(MARK)
+    sections = {text.splitlines()[0]: f"## {text.strip()}" for text in written.split("## ")[1:]}
+    sections.update({page.splitlines()[0].removeprefix("## "): page for page in pages})
+    PAGE.write_text("\n\n".join([head.rstrip(), MARK, *sections.values()]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -145,14 +145,14 @@ def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
         if type(attribute) in SIZED:
             _require_small(attribute)
         return _exact_entry(name, attribute, shortened)
-    if type(attribute) is deque and is_exact_json(episodes := list(attribute), depth=DEPTH):
-        _require_small(episodes)
-        text = json.dumps(episodes)
-        if "/" not in text and "\\" not in text:
-            return _episodes_entry(deque(json.loads(text), attribute.maxlen))
     if isinstance(attribute, type) and _is_importable(attribute):
         return _class_entry(attribute, machine_folders())
     content = pickle_bounded(attribute)
+    if type(attribute) is deque:
+        find = _episodes_entry if len(content) <= REMEMBERED else _episodes_entry.__wrapped__
+        entry = find(content, _Shown(attribute))
+        if entry is not None:
+            return entry
     understood = _understand(content)
     note_shortened(name, understood.shortened, shortened)
     if isinstance(attribute, gymnasium.Space) and len(content) <= REMEMBERED:
@@ -162,15 +162,15 @@ def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A space, equal to any other: only for telling what stands beside it the first time it is seen."""
+    """A live object, equal to any other: beside its pickle, which tells it from others, it is no part of a key."""
 
-    space: Any = field(compare=False)
+    live: Any = field(compare=False)
 
 
 @functools.lru_cache(maxsize=64)
 def _space_entry(content: bytes, shown: _Shown, folders: tuple[str, ...]) -> Typed:
     understood = _understand(content)
-    return _typed(shown.space, understood.pickle, understood.value)
+    return _typed(shown.live, understood.pickle, understood.value)
 
 
 @dataclass(frozen=True)
@@ -202,11 +202,18 @@ def _remembered(content: bytes, folders: tuple[str, ...]) -> _Understood:
     return _read(content)
 
 
-def _episodes_entry(episodes: deque[Any]) -> Typed:
-    """A deque of what JSON has just been read to: it needs no reading to be understood.
+@functools.lru_cache(maxsize=64)
+def _episodes_entry(content: bytes, shown: _Shown) -> Typed | None:
+    """A deque of what JSON holds, which needs no reading to be understood; None for any other.
 
-    What its parts share is what JSON's reader shares among them, so that equal ones are pickled alike.
+    It goes through JSON's text, so that its parts share what JSON's reader lets them share, and equal
+    ones are pickled alike.
     """
+    items = list(shown.live)
+    text = json.dumps(items) if is_exact_json(items, depth=DEPTH) else "/"
+    if "/" in text or "\\" in text:  # Where no path can be, the text has neither.
+        return None
+    episodes = deque(json.loads(text), shown.live.maxlen)
     return _typed(episodes, pickle_bounded(episodes), episodes)
 
 
@@ -252,12 +259,19 @@ def _require_small(value: Any) -> None:
 
 
 def _typed(attribute: Any, pickle: bytes, value: Any) -> Typed:
-    return Typed(
-        type=str(type(attribute)),
-        value=value,
-        pickle=pickle,
-        attributes=_attributes(attribute),
-    )
+    """The entry of an attribute: the same one as long as nothing about it changes, so that its text is made once."""
+    entry = Typed(type=str(type(attribute)), value=value, pickle=pickle, attributes=_attributes(attribute))
+    if len(pickle) > REMEMBERED:
+        return entry
+    # A table's source is not in its pickle.
+    schedule = value if isinstance(value, Schedule) else None
+    return _same_typed(entry.type, pickle, json.dumps(entry.attributes), schedule, _Shown(entry))
+
+
+@functools.lru_cache(maxsize=256)
+def _same_typed(kind: str, pickle: bytes, beside: str, schedule: Schedule | None, entry: _Shown) -> Typed:
+    found: Typed = entry.live
+    return found
 
 
 # -- schedules ----------------------------------------------------------------------------------

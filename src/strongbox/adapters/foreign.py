@@ -30,6 +30,9 @@ LARGEST = DEFAULT_LIMITS.pickle_bytes
 TOO_LARGE = f"it is larger than {LARGEST >> 20} MiB, and so no setting of an agent"
 
 
+_ARRAYS = (numpy.ndarray, torch.Tensor)
+
+
 class _TooLarge(Exception):
     """More bytes than one attribute may have."""
 
@@ -51,7 +54,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """
 
     def reducer_override(self, item: Any) -> Any:
-        if isinstance(item, numpy.ndarray | torch.Tensor) and _bytes_of(item) > LARGEST:
+        if isinstance(item, _ARRAYS) and _bytes_of(item) > LARGEST:
             raise _TooLarge
         if isinstance(item, io.IOBase) and not isinstance(item, io.BytesIO | io.StringIO):
             # cloudpickle would put the file's content in its place.

@@ -45,7 +45,7 @@ def _run(argv: Sequence[str]) -> int:
         hint = nearest(argv[0], list(COMMANDS)) or f"Commands are: {', '.join(COMMANDS)}."
         return _fail(f"expected a command, found {argv[0]!r}. {hint}", WRONG_USE)
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
     except SystemExit as done:  # after --help, --version, or what is wrong with the arguments
         return done.code if isinstance(done.code, int) else WRONG_USE
     return RUN[arguments.command](arguments)

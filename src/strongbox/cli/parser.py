@@ -200,19 +200,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{PROGRAM}: {ascii(message)[1:-1]}. See: {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; ``arguments.command`` names the command."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line, or of ``only`` one command; ``arguments.command`` names the command.
+
+    Each command's part takes a while to build, and whoever has named one needs no other.
+    """
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=f"{EPILOG}\n\n{EXIT_CODES}")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    _add_inspect(commands)
-    _add_check(commands)
-    _add_convert(commands)
-    _add_diff(commands)
-    _add_extract(commands)
-    _add_export(commands)
-    _add_play(commands)
-    _add_completion(commands)
+    for name, add in PARTS.items():
+        if only in (None, name):
+            add(commands)
     return parser
 
 
@@ -305,6 +303,19 @@ def _add_play(commands: Any) -> None:
 def _add_completion(commands: Any) -> None:
     parser = _add(commands, "completion", f"Print {COMMANDS['completion'][6:]}.", COMPLETION_EPILOG)
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
+
+
+PARTS = {
+    "inspect": _add_inspect,
+    "check": _add_check,
+    "convert": _add_convert,
+    "diff": _add_diff,
+    "extract": _add_extract,
+    "export": _add_export,
+    "play": _add_play,
+    "completion": _add_completion,
+}
+"""What builds the part of each command."""
 
 
 def _width(text: str) -> int:

@@ -61,7 +61,7 @@ def replace_file(path: str | os.PathLike[str], *, durable: bool = True) -> Itera
     temporary = os.path.join(os.path.dirname(target), f".strongbox-{os.urandom(8).hex()}.tmp")
     try:
         with wrap_system_errors(target, temporary):
-            file = create(temporary, mode)
+            file = create(temporary, mode, durable=durable)
             try:
                 yield file
                 finish(file, durable=durable)
@@ -100,22 +100,24 @@ def check_target(path: str) -> tuple[str, int | None]:
     return target, stat.S_IMODE(status.st_mode)
 
 
-def create(temporary: str, mode: int | None) -> BinaryIO:
-    """Create the temporary file, with the permissions of the old one or else the usual ones."""
+def create(temporary: str, mode: int | None, *, durable: bool) -> BinaryIO:
+    """Create the temporary file, with the permissions of the old one or else the usual ones.
+
+    Where nobody waits for the disk, nothing is hurried there: what is soon replaced again never need arrive.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)
     if mode is not None and hasattr(os, "fchmod"):
         # Some file systems have no permissions to keep.
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, mode)
-    return io.BufferedRandom(EagerFile(descriptor, "r+b"), BUFFER)
+    return io.BufferedRandom((EagerFile if durable else io.FileIO)(descriptor, "r+b"), BUFFER)
 
 
 class EagerFile(io.FileIO):
     """A file whose content sets out for the disk while it is still being written.
 
-    Otherwise all of it sets out at the end, where someone waits for it: in ``fsync``, and on ext4 in
-    the rename as well.
+    Otherwise all of it sets out at the end, where someone waits for it, in ``fsync``.
     """
 
     _ahead = 0

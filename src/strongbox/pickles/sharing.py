@@ -20,6 +20,9 @@ MAY_BE_EMPTY: frozenset[type] = frozenset({str, tuple})
 NEVER: frozenset[type] = frozenset({type(None), bool, int, float})
 """Types that are always written out."""
 
+SPELT: frozenset[type] = frozenset({Global, bytes})
+"""Types that may take more to write than themselves."""
+
 
 def share_key(node: Node) -> Any:
     """What a node is recognised by when it comes again; for a container or call, an int."""
@@ -50,6 +53,6 @@ def find_shared(roots: list[Node], written_with: Callable[[Node], tuple[Node, ..
             (once if first else shared).add(key)
             if first and kind not in LEAVES:
                 waiting.append(part)
-            elif first:
+            elif first and kind in SPELT:
                 parts.extend(written_with(part))
     return shared

@@ -75,7 +75,9 @@ class Writer:
 
     def write(self, node: Node) -> None:
         """Write any node: in full, or by reference where it has been written before."""
-        if self._recall(node):
+        index = self.memo.get(share_key(node))
+        if index is not None:
+            self._refer(index)
             return
         kind = type(node)
         method = self.methods.get(kind)

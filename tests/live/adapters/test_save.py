@@ -21,6 +21,7 @@ import pytest
 import torch
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.torch_layers import FlattenExtractor
+from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import strongbox
@@ -384,6 +385,7 @@ HIDDEN: dict[str, Any] = {
     "set": {"/home/me/secret/d", "/home/you/secret/d"},
     "frozen set": frozenset({"/home/me/secret/d"}),
     "tuple": ("/home/me/secret/d", ["/home/me/secret/d"]),
+    "episodes": deque([{"r": 1.0, "video": "/home/me/secret/d"}], maxlen=3),
     "bytes": b"/home/me/secret/d",
     "bytes in a list": [b"/home/me/secret/d", 1],
     "path": Path("/home/me/secret/d"),
@@ -408,6 +410,31 @@ def test_no_path_is_hidden_well_enough(name: str, tmp_path: Path, monkeypatch: p
     assert all(key.startswith("hidden: ") for key in report.shortened)
     assert "secret" not in str(report)
     assert type(vars(PPO.load(tmp_path / "saved.zip", device="cpu"))["hidden"]) is type(HIDDEN[name])
+
+
+def test_equal_episodes_are_written_alike_whatever_they_share(tmp_path: Path) -> None:
+    def bytes_with(*episodes: dict[str, Any]) -> bytes:
+        saved(agent_with(tmp_path, ep_info_buffer=deque(episodes, maxlen=100)), tmp_path)
+        return (tmp_path / "saved.zip").read_bytes()
+
+    one = {"r": 1.5, "end": "time limit", "l": 200}
+    other = {"".join(["en", "d"]): " ".join(["time", "limit"])}
+    assert bytes_with(one, one) == bytes_with({"r": 1.5, **other, "l": 200}, {"r": 1.5, **other, "l": 200})
+
+
+def test_what_changed_since_the_last_save_is_written(tmp_path: Path) -> None:
+    model = agent_with(tmp_path, ep_info_buffer=deque([{"r": 1.5}], maxlen=100), seen=numpy.zeros(3))
+    saved(model, tmp_path)
+    model.ep_info_buffer[0]["r"] = 2.5
+    model.ep_info_buffer.append({"r": 1})
+    model.seen[1] = 7
+    model.lr_schedule = FloatSchedule(0.25)
+    _, archive = saved(model, tmp_path)
+    assert list(archive.data["ep_info_buffer"]) == [{"r": 2.5}, {"r": 1}]
+    assert archive.data["seen"].tolist() == [0, 7, 0]
+    loaded = PPO.load(tmp_path / "saved.zip", device="cpu")
+    assert loaded.ep_info_buffer == model.ep_info_buffer
+    assert archive.data["lr_schedule"](1.0) == 0.25
 
 
 def test_two_paths_with_the_same_last_part_stay_two(tmp_path: Path) -> None:
