@@ -24,6 +24,7 @@ from .algorithm import Algorithm, infer_algorithm
 from .data import Data
 from .json_text import parse_json
 from .manifest import MANIFEST, Manifest
+from .replay import REPLAY_INDEX, REPLAY_MEMBERS, PackedReplay
 
 __all__ = ["Archive", "ArchiveFile", "Resume", "open_archive", "resume_member"]
 
@@ -34,7 +35,7 @@ VARIABLES = ("pytorch_variables.pth", "tensors.pth")
 """The member of loose tensors, and its name before SB3 0.9."""
 RESUME = "resume/"
 """The folder of members that only an exact continuation needs."""
-KNOWN = frozenset((DATA, NORMALIZATION, SYSTEM_INFO, VERSION, MANIFEST, *VARIABLES))
+KNOWN = frozenset((DATA, NORMALIZATION, SYSTEM_INFO, VERSION, MANIFEST, *VARIABLES, *REPLAY_MEMBERS))
 
 
 class Parameters(Mapping[str, StateDict]):
@@ -236,6 +237,12 @@ class Archive:
     def resume(self) -> Resume:
         """What an exact continuation needs besides; empty in an archive that is no checkpoint's."""
         return Resume(self.members, limits=self.limits)
+
+    @cached_property
+    def replay(self) -> PackedReplay | None:
+        """The replay of a checkpoint that was packed with its replay, or None."""
+        with locate(path=self.path):
+            return PackedReplay(self.members, limits=self.limits) if REPLAY_INDEX in self.members else None
 
     @property
     def opaque(self) -> dict[str, Opaque]:

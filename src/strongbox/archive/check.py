@@ -87,7 +87,7 @@ def check_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Chec
         with open_archive(file, limits=limits) as archive:
             report.path = archive.path or report.path
             archive.read_ahead()
-            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_json):
+            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_json, _check_replay):
                 report.findings += _guarded(step, archive, report)
     except StrongboxError as error:
         report.findings.append(_error(error))
@@ -214,3 +214,14 @@ def _check_json(archive: Archive, report: CheckReport) -> Iterator[Finding]:
             read()
         except StrongboxError as error:
             yield _error(error)
+
+
+def _check_replay(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    """Hold every segment of a packed replay against its name."""
+    for name in archive.replay or ():
+        try:
+            size = len(archive.replay[name]) if archive.replay is not None else 0
+        except StrongboxError as error:
+            yield _error(error)
+        else:
+            _release(archive, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .atomic import replace_file
+from .atomic import explain, replace_file, sync_folder
 from .checksum import checksum, combine_crc
 from .directory import Directory, Member, read_directory
 from .formats import FileFormat, identify
@@ -20,8 +20,10 @@ __all__ = [
     "ZipWriter",
     "checksum",
     "combine_crc",
+    "explain",
     "identify",
     "open_source",
     "read_directory",
     "replace_file",
+    "sync_folder",
 ]

@@ -1,0 +1,157 @@
+"""Files and folders of a run: read without trust, written so that they are there after a power failure.
+
+A name that begins with ``.strongbox-`` and ends with ``.tmp`` is never more than a leftover: whatever is being
+written or deleted bears such a name until the moment that it counts, or from the moment that it does not.
+Nothing follows a symbolic link, and nothing but a regular file is read: a folder may come from a stranger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..container import explain, sync_folder
+from ..errors import CheckpointError, FormatError, LimitError, StrongboxError
+
+__all__ = [
+    "Tell",
+    "create_file",
+    "hash_file",
+    "is_folder",
+    "is_temporary",
+    "make_folder",
+    "open_regular",
+    "read_file",
+    "regular_size",
+    "remove",
+    "system_errors",
+    "temporary_name",
+]
+
+CHUNK = 4 << 20
+"""Bytes that are read at a time."""
+
+PREFIX, SUFFIX = ".strongbox-", ".tmp"
+
+Tell = Callable[[int], None]
+"""Told how many bytes were read, piece by piece."""
+
+
+def temporary_name(label: str) -> str:
+    """A name for what does not count: hidden, with a label for people, never given twice."""
+    return f"{PREFIX}{label}-{os.urandom(8).hex()}{SUFFIX}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name is one of those, or of those that :func:`strongbox.container.replace_file` gives."""
+    return name.startswith(PREFIX) and name.endswith(SUFFIX)
+
+
+def read_file(path: str, *, most: int) -> bytes:
+    """The content of a regular file of at most ``most`` bytes; raises FormatError and LimitError."""
+    with open(open_regular(path), "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise LimitError(f"expected at most {most:,} bytes, found more.", path=path)
+    return content
+
+
+def hash_file(path: str, *, tell: Tell | None = None) -> tuple[int, str]:
+    """The size in bytes and the SHA-256, in hexadecimal, of a regular file; raises FormatError."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with open(open_regular(path), "rb", buffering=0) as file:
+            while piece := file.read(CHUNK):
+                digest.update(piece)
+                size += len(piece)
+                if tell is not None:
+                    tell(len(piece))
+    except OSError as error:
+        raise FormatError(f"the file cannot be read: {error.strerror or error}.", path=path) from error
+    return size, digest.hexdigest()
+
+
+def open_regular(path: str) -> int:
+    """A descriptor to read a regular file; a link, a folder, a pipe or a device is a FormatError."""
+    flags = os.O_RDONLY
+    for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # a pipe would otherwise wait for its other end
+        flags |= getattr(os, name, 0)
+    if regular_size(path) is None:
+        found = "something else" if os.path.lexists(path) else "none"
+        raise FormatError(f"expected a regular file, found {found}.", path=path)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise FormatError(f"the file cannot be opened: {error.strerror or error}.", path=path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FormatError("expected a regular file, found something else.", path=path)
+    return descriptor
+
+
+def regular_size(path: str) -> int | None:
+    """The size of a regular file in bytes, or None where there is none."""
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder is there, and no link to one."""
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def create_file(path: str, content: bytes, *, durable: bool = True) -> None:
+    """Write a new file and, where ``durable``, wait until its content has reached the disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: str, *, durable: bool = True) -> None:
+    """Make a folder, and those above it, where they are missing; a link in its place is a CheckpointError."""
+    if is_folder(path):
+        return
+    if os.path.lexists(path):
+        raise CheckpointError("expected a folder, found something else.", path=path, hint="Move it out of the way.")
+    parent = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(parent):
+        make_folder(parent, durable=durable)
+    os.mkdir(path)
+    if durable:
+        sync_folder(parent)
+
+
+def remove(path: str) -> None:
+    """Delete a file, a link, or a folder with all that is in it."""
+    if is_folder(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+@contextmanager
+def system_errors(path: str, doing: str) -> Iterator[None]:
+    """Turn what the system says into a CheckpointError that says what was being done, and what to do next."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{doing} failed: {error.strerror or error}.", path=path, hint=explain(error)) from error
+    except StrongboxError as error:
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{doing} failed: {error.problem}", path=path, hint=error.hint) from cause
