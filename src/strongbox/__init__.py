@@ -6,6 +6,7 @@
     action, state = strongbox.policy("ppo.zip").predict(observation)     # act, with numpy alone
     model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
     strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
+    model = strongbox.Run("runs/1").resume(make_model)  # training that goes on exactly, whatever stopped it
 
 Importing this package loads numpy and the standard library only.
 """
@@ -25,12 +26,16 @@ from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from .checkpoints import Keep
     from .policies import Policy
+    from .runs import Run
     from .values import Normalization
 
 __all__ = [
     "Archive",
+    "Keep",
     "Limits",
+    "Run",
     "StrongboxError",
     "StrongboxWarning",
     "__version__",
@@ -43,6 +48,23 @@ __all__ = [
     "save",
     "values",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The names that few programs need, when they are first asked for."""
+    if name == "Run":
+        from .runs import Run
+
+        return Run
+    if name == "Keep":
+        from .checkpoints import Keep
+
+        return Keep
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load(

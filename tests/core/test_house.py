@@ -54,6 +54,7 @@ MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", 
 PUBLIC_NAMES = {
     *("__version__", "open", "load", "save", "check", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
+    *("Keep", "Run"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""
 
@@ -257,6 +258,7 @@ def test_importing_strongbox_brings_in_numpy_and_the_standard_library_only() -> 
     tops = {name.split(".")[0] for name in brought}
     assert "strongbox" in tops
     assert tops - {"strongbox"} <= sys.stdlib_module_names
+    assert not brought & {"strongbox.runs", "strongbox.checkpoints"}
     assert not brought & {*DANGEROUS_MODULES, "ssl", "http.client", "urllib.request", "multiprocessing", "argparse"}
 
 

@@ -43,15 +43,13 @@ class Learning:
         """Put back what comes at the start of ``learn()``, or let it end at once."""
         run, session = self._run, self._run.session
         if callback.model is not session.model:
-            raise CheckpointError(
-                "expected the model that run.resume(...) gave, found another.", path=run.path
-            )
+            raise CheckpointError("expected the model that run.resume(...) gave, found another.", path=run.path)
         run.check()
         session.begin(callback)
         self._restoring = self._stopping = False
         self._start = run.phases.begin(session.steps, session.total)
         if self._start in (Start.DONE, Start.DONE_LAST):
-            session.pass_over()
+            session.pass_over(last=self._start is Start.DONE_LAST)
             return
         if self._start is not Start.NEW:
             run.prepare()
@@ -80,16 +78,17 @@ class Learning:
 
     def rollout_ended(self) -> None:
         """ARS draws before its next rollout starts; and no callback can stop it but by its counter."""
-        self._run.session.note_draws()
+        session = self._run.session
+        session.note_draws()
         if self._stopping:
-            self._run.session.steps = max(self._run.session.steps, self._run.session.total)
+            session.set_steps(max(session.steps, session.total))
 
     def training_ended(self) -> None:
         """Make the last checkpoint, and wait until it is committed."""
         run, session = self._run, self._run.session
         self._preemption.close()
         if self._start in (Start.DONE, Start.DONE_LAST):
-            session.steps = run.phases.current.end or session.steps
+            session.set_steps(run.phases.current.end or session.steps)
             if self._start is Start.DONE_LAST:
                 run.prepare()
                 run.restore()

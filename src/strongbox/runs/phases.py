@@ -73,6 +73,11 @@ class Phases:
         return Start.DONE_LAST
 
     @property
+    def begun(self) -> bool:
+        """Whether a call of ``learn()`` was made in this process."""
+        return self._current >= 0
+
+    @property
     def current(self) -> Phase:
         """The phase that goes on."""
         return self._phases[self._current]

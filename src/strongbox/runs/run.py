@@ -250,7 +250,8 @@ class Run:
 
     @property
     def _resumed(self) -> tuple[Saved, Checkpoint]:
-        assert self._saved is not None and self._checkpoint is not None
+        assert self._saved is not None
+        assert self._checkpoint is not None
         return self._saved, self._checkpoint
 
     def _log_copies(self, checkpoint: Checkpoint) -> Path:

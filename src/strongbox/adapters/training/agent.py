@@ -45,7 +45,7 @@ def capture_agent(model: BaseAlgorithm) -> dict[str, Any]:
 
 
 def _array(tensor: torch.Tensor) -> numpy.ndarray[Any, Any]:
-    return tensor.detach().cpu().numpy().copy()
+    return numpy.array(tensor.detach().cpu().numpy())
 
 
 def _distributions(model: BaseAlgorithm) -> Iterator[tuple[str, Any]]:
@@ -228,7 +228,7 @@ def _shape_of(array: Any, like: torch.Tensor) -> tuple[int, ...] | None:
     """The shape of an array of the same type of element as a tensor, or None for anything else."""
     if not isinstance(array, numpy.ndarray) or TORCH_DTYPES.get(array.dtype.name) is not like.dtype:
         return None
-    return array.shape
+    return tuple(array.shape)
 
 
 def _check_recurrent(live: Any, kept: Any) -> None:

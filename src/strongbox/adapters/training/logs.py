@@ -37,8 +37,9 @@ BLOCK = 1 << 20
 
 def text_outputs(logger: sb3.Logger) -> Iterator[tuple[Path, Any]]:
     """The outputs of a logger that are a text file each, with its path."""
-    for output in logger.output_formats:
-        if isinstance(output, tuple(TEXT_FILES.values())) and getattr(output, "own_file", True):
+    outputs: list[Any] = list(logger.output_formats)
+    for output in outputs:
+        if type(output) in TEXT_FILES.values() and getattr(output, "own_file", True):
             yield Path(output.file.name).absolute(), output
 
 

@@ -92,8 +92,8 @@ class Session:
         """SB3's own counter of steps."""
         return int(self.model.num_timesteps)
 
-    @steps.setter
-    def steps(self, steps: int) -> None:
+    def set_steps(self, steps: int) -> None:
+        """Put SB3's counter of steps somewhere else."""
         self.model.num_timesteps = steps
 
     @property
@@ -105,8 +105,9 @@ class Session:
     def logs_here(self) -> bool:
         """Whether a continuation from here logs after the same rollouts: SB3 counts them anew in each ``learn()``."""
         interval = self._learn_locals.get("log_interval")
-        counts = isinstance(self.model, OnPolicyAlgorithm) and isinstance(interval, int) and interval > 0
-        return not counts or self.iterations % interval == 0
+        if not isinstance(self.model, OnPolicyAlgorithm) or not isinstance(interval, int) or interval < 1:
+            return True
+        return self.iterations % interval == 0
 
     @property
     def stops_at_steps(self) -> bool:
@@ -215,10 +216,11 @@ class Session:
         restore_pending(self.model.logger, saved.parts["log"].get("pending"))
         saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
 
-    def pass_over(self) -> None:
-        """Let ``learn()`` end at once: what it would do was done before."""
-        discard_logs(self.model)
-        self.steps = max(self.steps, self.total)
+    def pass_over(self, *, last: bool) -> None:
+        """Let ``learn()`` end at once: what it would do was done before, and the ``last`` of it is put back after."""
+        if not last:
+            discard_logs(self.model)
+        self.set_steps(max(self.steps, self.total))
 
 
 def _lost(model: BaseAlgorithm, contents: Contents) -> dict[str, str]:
@@ -230,7 +232,7 @@ def _lost(model: BaseAlgorithm, contents: Contents) -> dict[str, str]:
             lost[place] = reason
     noise = getattr(model, NOISE, None)
     for name, entry in contents.data.items():
-        if isinstance(entry, Typed) and entry.opaque:
-            if is_state(name, kind) or (name == NOISE and type(noise).__name__ not in STATELESS_NOISE):
-                lost[name] = entry.opaque[0][1].reason
+        matters = is_state(name, kind) or (name == NOISE and type(noise).__name__ not in STATELESS_NOISE)
+        if matters and isinstance(entry, Typed) and entry.opaque:
+            lost[name] = entry.opaque[0][1].reason
     return lost
