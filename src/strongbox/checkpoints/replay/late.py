@@ -23,7 +23,7 @@ def changed_rows(written: Mapping[str, Array], found: Mapping[str, Array], known
     count = len(next(iter(found.values())))
     changed = numpy.zeros(count, numpy.bool_)
     changed[known:] = True
-    for name, array in found.items():
+    for name, array in found.items() if count else ():
         now, before = (rows.reshape(count, -1).view(numpy.uint8) for rows in (array, written[name][:count]))
         changed |= (now != before).any(axis=1)
     return changed
