@@ -34,6 +34,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 THIRD_PARTY = {
     "policies": {"numpy", "onnx", "onnxruntime"},
+    "checkpoints": {"numpy", "zstandard"},
     "adapters": {"numpy", "torch", "stable_baselines3", "sb3_contrib", "gymnasium", "gym", "cloudpickle"},
 }
 """What a room may import from outside of the standard library; every other room numpy alone."""
