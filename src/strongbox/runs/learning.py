@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints import Keep
@@ -12,7 +14,7 @@ from .preemption import Preemption
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["Learning"]
+__all__ = ["Learning", "Options"]
 
 ROLLOUT, END = "rollout_start", "training_end"
 
@@ -23,15 +25,23 @@ LOG_MOVED_REASON = (
 )
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a callback was asked for; see :meth:`strongbox.Run.callback`."""
+
+    every: int | None
+    keep: Keep | None
+    on_signal: bool
+    replay: bool
+    skip_if_busy: bool
+
+
 class Learning:
     """The listener of one callback; see :meth:`strongbox.Run.callback` for the options."""
 
-    def __init__(self, run: Run, *, every: int | None, keep: Keep | None, on_signal: bool, skip_if_busy: bool) -> None:
+    def __init__(self, run: Run, options: Options) -> None:
         self._run = run
-        self._every = every
-        self._keep = keep
-        self._on_signal = on_signal
-        self._skip_if_busy = skip_if_busy
+        self._options = options
         self._preemption = Preemption()
         self._start = Start.NEW
         self._restoring = False
@@ -56,7 +66,7 @@ class Learning:
         if self._start is Start.GOES_FURTHER:
             run.restore()
         self._restoring = self._start is Start.GOES_ON
-        if self._on_signal:
+        if self._options.on_signal:
             self._preemption = Preemption().__enter__()
 
     def rollout_started(self) -> None:
@@ -68,7 +78,7 @@ class Learning:
         elif self._preemption.signal is not None and not self._stopping:
             self._preempt()
         elif self._is_due and session.logs_here:
-            self._run.checkpoint(ROLLOUT, keep=self._keep, skip_if_busy=self._skip_if_busy)
+            self._checkpoint(ROLLOUT, skip_if_busy=self._options.skip_if_busy)
         session.iterations += 1
 
     def stepped(self) -> bool:
@@ -94,7 +104,7 @@ class Learning:
                 run.restore()
         elif not self._stopping:
             run.phases.finish(session.steps)
-            run.checkpoint(END, keep=self._keep, skip_if_busy=False)
+            self._checkpoint(END)
         session.end()
         run.wait()
 
@@ -102,12 +112,17 @@ class Learning:
 
     @property
     def _is_due(self) -> bool:
-        if self._every is None:
-            return False
-        return self._run.step // self._every > self._run.last_step // self._every
+        every = self._options.every
+        return every is not None and self._run.step // every > self._run.last_step // every
+
+    def _checkpoint(self, point: str, *, skip_if_busy: bool = False, inexact: Mapping[str, str] | None = None) -> None:
+        options = self._options
+        self._run.checkpoint(
+            point, keep=options.keep, replay=options.replay, skip_if_busy=skip_if_busy, inexact=inexact
+        )
 
     def _preempt(self) -> None:
         inexact = {} if self._run.session.logs_here else {LOG_MOVED: LOG_MOVED_REASON}
-        self._run.checkpoint(ROLLOUT, keep=self._keep, skip_if_busy=False, inexact=inexact)
+        self._checkpoint(ROLLOUT, inexact=inexact)
         self._run.preempted = self._preemption.signal
         self._stopping = True

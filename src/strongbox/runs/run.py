@@ -6,17 +6,19 @@ Whatever knows a framework is called from inside of functions, so that a run can
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, decide, prune, write_checkpoint
+from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
-from .learning import Learning
+from .learning import Learning, Options
 from .phases import Phases
 from .report import NotExact, RunReport
 
@@ -57,7 +59,10 @@ class Run:
         self._session: Session | None = None
         self._saved: Saved | None = None
         self._checkpoint: Checkpoint | None = None
-        self._lock: Any = None
+        self._manifest: ReplayManifest | None = None
+        self._store = ReplayStore(self.folder.replay_path)
+        self._log_copies: Mapping[str, str] = {}
+        self._lock: RunLock | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"
@@ -95,7 +100,7 @@ class Run:
         called. Raises CheckpointError where another process has the run, or the checkpoint is of another algorithm or
         of other spaces or networks: nothing is changed then.
         """
-        from ..adapters.training import Session, preserve_logs
+        from ..adapters.training import Session
 
         if self._session is not None:
             raise CheckpointError("expected to resume a run once, found that it has a model.", path=self.path)
@@ -104,9 +109,7 @@ class Run:
             swept = self.folder.sweep()
             checkpoint = self.folder.newest()
             if checkpoint is not None:
-                with checkpoint.open() as archive:
-                    rows = archive.resume["log"].get("rows", {}) if "log" in archive.resume else {}
-                preserve_logs(checkpoint.commit.logs, rows, self._log_copies(checkpoint))
+                self._preserve_logs(checkpoint)
             model = make_model()
             session = Session(model)
             self.folder.begin(algorithm=session.algorithm, environment=session.environment_id, durable=self._durable)
@@ -127,13 +130,15 @@ class Run:
         every: int | None = 10_000,
         keep: Keep | None = None,
         on_signal: bool = False,
+        replay: bool = True,
         skip_if_busy: bool = False,
     ) -> RunCallback:
         """A callback for ``learn()`` that makes the run's checkpoints, and puts back what the newest one has.
 
         A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of ``learn()``,
         and retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the next start
-        of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. A checkpoint that is
+        of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. ``replay=False`` leaves the
+        replay buffer out, and says in every checkpoint that it is not exact. A checkpoint that is
         due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to
         the next start of a rollout.
         """
@@ -141,7 +146,7 @@ class Run:
 
         if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
             raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
-        return RunCallback(Learning(self, every=every, keep=keep, on_signal=on_signal, skip_if_busy=skip_if_busy))
+        return RunCallback(Learning(self, Options(every, keep, on_signal, replay, skip_if_busy)))
 
     def wait(self) -> None:
         """Return when the last checkpoint is committed; raises the error that kept it from it."""
@@ -177,6 +182,7 @@ class Run:
         point: str,
         *,
         keep: Keep | None = None,
+        replay: bool = True,
         skip_if_busy: bool = False,
         inexact: Mapping[str, str] | None = None,
     ) -> bool:
@@ -186,23 +192,28 @@ class Run:
         if skip_if_busy and self._writer.busy:
             return False
         self._writer.wait()
-        captured = self.session.capture({"phases": self.phases.to_list(), "point": point})
+        state = {"phases": self.phases.to_list(), "point": point}
+        captured = self.session.capture(state, steps=step, replay=replay)
         lost = {**captured.inexact, **(inexact or {})}
         self._writer.submit(lambda: self._write(step, point, captured, lost, keep))
         self.last_step = step
         return True
 
     def _write(self, step: int, point: str, captured: Captured, inexact: Mapping[str, str], keep: Keep | None) -> None:
+        manifest = None if captured.replay is None else self._store.write(captured.replay)
         write_checkpoint(
             self.folder,
             step=step,
             contents=captured.contents,
+            replay=None if manifest is None else manifest.to_json(),
             point=point,
             metrics=captured.metrics,
             inexact=inexact,
             logs=captured.logs,
             durable=self._durable,
         )
+        if captured.replay is not None and self.session.recorder is not None:
+            self.session.recorder.confirm(captured.replay, manifest)
         if keep is not None:
             prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
 
@@ -212,6 +223,7 @@ class Run:
         try:
             saved = session.read(archive)
             phases = Phases.from_list(saved.parts["run"].get("phases"))
+            self._manifest = None if checkpoint.replay is None else ReplayManifest.from_json(checkpoint.replay)
             session.put_parameters(saved)
         except StrongboxError as error:
             raise CheckpointError(
@@ -231,12 +243,14 @@ class Run:
     def prepare(self) -> None:
         """Put back what must be there when ``learn()`` begins."""
         saved, checkpoint = self._resumed
-        self.session.prepare(saved, checkpoint.commit.logs, self._log_copies(checkpoint))
+        self.session.prepare(saved, checkpoint.commit.logs, self._log_copies)
+        if self._manifest is not None:
+            saved.inexact.update(self.session.put_replay(self._manifest, self._store, steps=checkpoint.step))
 
     def restore(self) -> None:
         """Put back everything else, at the clean point; what turns out to be lost is told."""
-        saved, checkpoint = self._resumed
-        self.session.restore(saved, checkpoint.commit.logs)
+        saved, _ = self._resumed
+        self.session.restore(saved, self._log_copies)
         found = {name: reason for name, reason in saved.inexact.items() if name not in self.report.inexact}
         if found:
             self.report = RunReport(
@@ -254,5 +268,13 @@ class Run:
         assert self._checkpoint is not None
         return self._saved, self._checkpoint
 
-    def _log_copies(self, checkpoint: Checkpoint) -> Path:
-        return Path(self.path, LOGS_FOLDER, f"{checkpoint.step:012d}")
+    def _preserve_logs(self, checkpoint: Checkpoint) -> None:
+        """Keep copies of the logs as they were, and take away those of older checkpoints."""
+        from ..adapters.training import preserve_logs, read_rows
+
+        folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
+        for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
+            if other != folder:
+                shutil.rmtree(other)
+        with checkpoint.open() as archive:
+            self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)

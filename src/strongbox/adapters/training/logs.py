@@ -32,6 +32,9 @@ TEXT_FILES = {".csv": sb3.CSVOutputFormat, ".json": sb3.JSONOutputFormat, ".txt"
 TEXT_NAMES = ("progress", "log")
 """How the names of these begin."""
 
+MONITOR = "monitor.csv"
+"""How the names of Monitor's files end; they belong to the environments."""
+
 BLOCK = 1 << 20
 
 
@@ -88,31 +91,31 @@ class LogPositions:
 # -- before the script makes its model -------------------------------------------------------------------
 
 
-def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Path) -> None:
+def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Path) -> dict[str, str]:
     """Copy what text files held at a checkpoint, before the script opens them anew, which empties them.
 
-    A copy that is there is from an earlier attempt to go on from the same checkpoint, and is kept.
+    Gives the copies by the path of the file. One that is there already is from an earlier attempt to go on from
+    the same checkpoint, and is kept. Only files are read whose names are those of SB3's logger and Monitor.
     """
+    copies: dict[str, str] = {}
     for path, size in sizes.items():
-        source, copy = Path(path), _copy_of(Path(path), folder)
-        if copy is None or copy.exists() or not source.is_file():
+        source = Path(path)
+        if not (source.name.endswith(MONITOR) or (source.suffix in TEXT_FILES and source.name.startswith(TEXT_NAMES))):
             continue
-        folder.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as file, replace_file(copy) as written:
-            if source.name in rows:
-                written.writelines(itertools.islice(file, rows[source.name]))
-            else:
-                _copy_beginning(file, written, size)
+        copy = folder / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}{source.suffix}"
+        if not copy.exists() and source.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as file, replace_file(copy) as written:
+                _copy_beginning(file, written, size, rows.get(source.name))
+        if copy.is_file():
+            copies[path] = str(copy)
+    return copies
 
 
-def _copy_of(path: Path, folder: Path) -> Path | None:
-    """Where the copy of a file of SB3's logger stands; None for any other file."""
-    if path.suffix not in TEXT_FILES or not path.name.startswith(TEXT_NAMES):
-        return None
-    return folder / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}{path.suffix}"
-
-
-def _copy_beginning(file: BinaryIO, written: BinaryIO, size: int) -> None:
+def _copy_beginning(file: BinaryIO, written: BinaryIO, size: int, rows: int | None) -> None:
+    if rows is not None:
+        written.writelines(itertools.islice(file, rows))
+        return
     while size and (block := file.read(min(size, BLOCK))):
         written.write(block)
         size -= len(block)
@@ -122,11 +125,11 @@ def _copy_beginning(file: BinaryIO, written: BinaryIO, size: int) -> None:
 
 
 def continue_logs(
-    model: BaseAlgorithm, sizes: Mapping[str, int], rows: Mapping[str, int], folder: Path
+    model: BaseAlgorithm, sizes: Mapping[str, int], rows: Mapping[str, int], copies: Mapping[str, str]
 ) -> dict[str, str]:
     """Let a model's logger go on in the files that a checkpoint names; gives what does not, with the reason.
 
-    ``folder`` is where :func:`preserve_logs` has kept their content.
+    ``copies`` is what :func:`preserve_logs` gave.
     """
     lost: dict[str, str] = {}
     events: dict[Path, dict[str, int]] = {}
@@ -134,8 +137,8 @@ def continue_logs(
         place = Path(path)
         if place.name.startswith(EVENTS):
             events.setdefault(place.parent, {})[place.name] = size
-        elif (copy := _copy_of(place, folder)) is not None and (
-            reason := _continue_text(model, place, size, rows, copy)
+        elif not place.name.endswith(MONITOR) and (
+            reason := _continue_text(model, place, size, rows, copies.get(path))
         ):
             lost[f"log {place.name}"] = reason
     for place, files in events.items():
@@ -144,20 +147,22 @@ def continue_logs(
     return lost
 
 
-def _continue_text(model: BaseAlgorithm, path: Path, size: int, rows: Mapping[str, int], copy: Path) -> str | None:
+def _continue_text(
+    model: BaseAlgorithm, path: Path, size: int, rows: Mapping[str, int], copy: str | None
+) -> str | None:
     output = next((output for place, output in text_outputs(model.logger) if place == path), None)
     if output is None:
         return "the script writes no such file any more"
-    if not copy.is_file():
+    if copy is None:
         return "it was not there any more when the run went on; it begins anew"
-    content = copy.read_text(encoding=output.file.encoding)
+    content = Path(copy).read_text(encoding=output.file.encoding)
     output.file.seek(0)
     output.file.truncate()
     output.file.write(content)
     output.file.flush()
     if isinstance(output, sb3.CSVOutputFormat):
         output.keys = content.partition("\n")[0].split(",") if content else []
-    short = content.count("\n") < rows[path.name] if path.name in rows else copy.stat().st_size < size
+    short = content.count("\n") < rows[path.name] if path.name in rows else os.stat(copy).st_size < size
     return "it is shorter than it was at the checkpoint" if short else None
 
 

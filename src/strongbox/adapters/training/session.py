@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -27,6 +26,7 @@ from ..environments import capture_environments, restore_environments, watch_env
 from ..into import fill_into
 from ..normalization import capture_normalization
 from ..random_states import capture_random_states, restore_random_states
+from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, restore_replay
 from .agent import NOISE, STATELESS_NOISE, capture_agent
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
 from .logs import LogPositions, continue_logs, discard_logs
@@ -43,13 +43,15 @@ class Captured:
     """A model at a clean point: nothing in it refers to memory that training changes.
 
     ``inexact`` maps what is not captured exactly to the reason, ``logs`` the paths of log files to their sizes
-    in bytes, ``metrics`` names to numbers that checkpoints are compared by.
+    in bytes, ``metrics`` names to numbers that checkpoints are compared by. ``replay`` is what the replay buffer has
+    more than the last time, where the model has one.
     """
 
     contents: Contents
     inexact: Mapping[str, str]
     logs: Mapping[str, int]
     metrics: Mapping[str, float]
+    replay: CapturedReplay | None
 
 
 class Session:
@@ -69,6 +71,9 @@ class Session:
         self._positions = LogPositions()
         self._before_draw: dict[str, Any] = {}
         self._end_iterations: Callable[[], None] | None = None
+        buffer = getattr(model, "replay_buffer", None)
+        self.recorder = None if buffer is None else ReplayRecorder(buffer)
+        """What follows the replay buffer, where the model has one."""
         watch_environments(environment)
 
     # -- what it is -----------------------------------------------------------------------------------
@@ -159,8 +164,11 @@ class Session:
         if self._draws_early:
             self._before_draw = capture_random_states()
 
-    def capture(self, run: Mapping[str, Any]) -> Captured:
-        """Everything at this clean point, copied; ``run`` is what the run itself adds to the resume state."""
+    def capture(self, run: Mapping[str, Any], *, steps: int, replay: bool = True) -> Captured:
+        """Everything at this clean point, copied; ``run`` is what the run itself adds to the resume state.
+
+        ``steps`` are those of the run as a whole; ``replay`` says whether to capture the replay buffer too.
+        """
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
@@ -176,9 +184,14 @@ class Session:
             "random": {"now": capture_random_states(), "before": self._before_draw},
             "run": {**run, "iterations": self.iterations, "elapsed": time.time_ns() - model.start_time},
         }
+        buffer = self.recorder.capture(steps // model.n_envs) if self.recorder is not None and replay else None
+        inexact.update({} if buffer is None else buffer.inexact)
+        if self.recorder is not None and not replay:
+            inexact["replay_buffer"] = "it was left out, as replay=False asks"
         return Captured(
             contents=replace(contents, resume=resume),
             inexact={**_lost(model, contents), **environments.inexact, **inexact, **unwritten},
+            replay=buffer,
             logs={**self._positions.sizes(model.logger), **environments.logs},
             metrics=self.metrics(),
         )
@@ -193,10 +206,18 @@ class Session:
         """Put networks, optimizers and variables into the model."""
         fill_into(self.model, saved.archive, saved.draft)
 
-    def prepare(self, saved: Saved, logs: Mapping[str, int], copies: Path) -> None:
+    def put_replay(self, manifest: Any, store: ReplayReader, *, steps: int) -> Mapping[str, str]:
+        """Fill the replay buffer with what a manifest names; gives what is inexact."""
+        if self.recorder is None:
+            return {"replay_buffer": "the checkpoint has one, and the model of the script has none"}
+        inexact = restore_replay(self.recorder.buffer, manifest, store)
+        self.recorder.resume(steps // self.model.n_envs, manifest)
+        return inexact
+
+    def prepare(self, saved: Saved, logs: Mapping[str, int], copies: Mapping[str, str]) -> None:
         """Put back what must be there before SB3 looks at it, when ``learn()`` begins.
 
-        ``logs`` are the sizes of log files at the checkpoint, ``copies`` where their content was kept.
+        ``logs`` are the sizes of log files at the checkpoint, ``copies`` says by path where their content was kept.
         """
         self.put_parameters(saved)
         saved.agent.restore(self.model)
@@ -208,10 +229,13 @@ class Session:
         if self._draws_early:
             restore_random_states(saved.parts["random"]["before"])
 
-    def restore(self, saved: Saved, logs: Mapping[str, int]) -> None:
-        """Put back everything that SB3's own preparations have overwritten, at the clean point itself."""
+    def restore(self, saved: Saved, copies: Mapping[str, str]) -> None:
+        """Put back everything that SB3's own preparations have overwritten, at the clean point itself.
+
+        ``copies`` says by path where the content of Monitor's files was kept.
+        """
         saved.agent.restore(self.model)
-        saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=logs))
+        saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
         saved.inexact.update(restore_callbacks(self._root, saved.parts["callbacks"], without=self._callback))
         restore_pending(self.model.logger, saved.parts["log"].get("pending"))
         saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
