@@ -39,7 +39,11 @@ THIRD_PARTY = {
 }
 """What a room may import from outside of the standard library; every other room numpy alone."""
 
-THIRD_PARTY_MODULES = {"policies/environments.py": {"numpy", "gymnasium", "ale_py"}}
+THIRD_PARTY_MODULES = {
+    "policies/environments.py": {"numpy", "gymnasium", "ale_py"},
+    "adapters/environments/mujoco.py": {"numpy", "mujoco"},
+    "adapters/environments/atari.py": {"numpy", "ale_py"},
+}
 """Single modules that may import what the rest of their room may not."""
 
 DANGEROUS_MODULES = {
