@@ -23,6 +23,7 @@ __all__ = [
     "hash_file",
     "is_folder",
     "is_temporary",
+    "is_there",
     "make_folder",
     "open_regular",
     "read_file",
@@ -52,8 +53,11 @@ def is_temporary(name: str) -> bool:
 
 
 def read_file(path: str, *, most: int) -> bytes:
-    """The content of a regular file of at most ``most`` bytes; raises FormatError and LimitError."""
-    with open(open_regular(path), "rb") as file:
+    """The content of a regular file of at most ``most`` bytes; raises FormatError and LimitError.
+
+    Where the system fails, that is a CheckpointError: it says nothing of the file.
+    """
+    with system_errors(path, "reading the file"), open(open_regular(path), "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise LimitError(f"expected at most {most:,} bytes, found more.", path=path)
@@ -61,17 +65,14 @@ def read_file(path: str, *, most: int) -> bytes:
 
 
 def hash_file(path: str, *, tell: Tell | None = None) -> tuple[int, str]:
-    """The size in bytes and the SHA-256, in hexadecimal, of a regular file; raises FormatError."""
+    """The size in bytes and the SHA-256, in hexadecimal, of a regular file; raises what :func:`read_file` raises."""
     digest, size = hashlib.sha256(), 0
-    try:
-        with open(open_regular(path), "rb", buffering=0) as file:
-            while piece := file.read(CHUNK):
-                digest.update(piece)
-                size += len(piece)
-                if tell is not None:
-                    tell(len(piece))
-    except OSError as error:
-        raise FormatError(f"the file cannot be read: {error.strerror or error}.", path=path) from error
+    with system_errors(path, "reading the file"), open(open_regular(path), "rb", buffering=0) as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+            size += len(piece)
+            if tell is not None:
+                tell(len(piece))
     return size, digest.hexdigest()
 
 
@@ -80,13 +81,15 @@ def open_regular(path: str) -> int:
     flags = os.O_RDONLY
     for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # a pipe would otherwise wait for its other end
         flags |= getattr(os, name, 0)
-    if regular_size(path) is None:
-        found = "something else" if os.path.lexists(path) else "none"
-        raise FormatError(f"expected a regular file, found {found}.", path=path)
+    status = _status(path)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        raise FormatError(f"expected a regular file, found {'something else' if status else 'none'}.", path=path)
     try:
         descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise FormatError("expected a regular file, found none.", path=path) from None
     except OSError as error:
-        raise FormatError(f"the file cannot be opened: {error.strerror or error}.", path=path) from error
+        raise CheckpointError(f"the file cannot be opened: {error.strerror or error}.", path=path) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise FormatError("expected a regular file, found something else.", path=path)
@@ -95,16 +98,35 @@ def open_regular(path: str) -> int:
 
 def regular_size(path: str) -> int | None:
     """The size of a regular file in bytes, or None where there is none."""
-    try:
-        status = os.lstat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+    status = _status(path)
+    return status.st_size if status is not None and stat.S_ISREG(status.st_mode) else None
 
 
 def is_folder(path: str) -> bool:
-    """Whether a folder is there, and no link to one."""
-    return os.path.isdir(path) and not os.path.islink(path)
+    """Whether a folder is there, and no link to one; raises CheckpointError where the system cannot tell."""
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def is_there(path: str) -> bool:
+    """Whether anything is there, be it a link; raises CheckpointError where the system cannot tell."""
+    return _status(path) is not None
+
+
+def _status(path: str) -> os.stat_result | None:
+    """What is there, links not followed, or None for nothing.
+
+    A system that cannot tell does not say that nothing is there: a checkpoint must not be passed over for that.
+    """
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        problem = f"the system cannot tell what is there: {error.strerror or error}."
+        raise CheckpointError(problem, path=path, hint=explain(error)) from error
+    except ValueError as error:
+        raise CheckpointError(f"the path cannot be used: {error}.", path=ascii(path)) from error
 
 
 def create_file(path: str, content: bytes, *, durable: bool = True) -> None:
@@ -125,7 +147,7 @@ def make_folder(path: str, *, durable: bool = True) -> None:
     """Make a folder, and those above it, where they are missing; a link in its place is a CheckpointError."""
     if is_folder(path):
         return
-    if os.path.lexists(path):
+    if is_there(path):
         raise CheckpointError("expected a folder, found something else.", path=path, hint="Move it out of the way.")
     parent = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(parent):
@@ -150,8 +172,10 @@ def system_errors(path: str, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise CheckpointError(f"{doing} failed: {error.strerror or error}.", path=path, hint=explain(error)) from error
+    except CheckpointError:
+        raise
     except StrongboxError as error:
         cause = error.__cause__
-        if not isinstance(cause, OSError) or isinstance(error, CheckpointError):
+        if not isinstance(cause, OSError):
             raise
         raise CheckpointError(f"{doing} failed: {error.problem}", path=path, hint=error.hint) from cause

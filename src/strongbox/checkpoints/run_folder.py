@@ -24,7 +24,7 @@ from ..container import replace_file
 from ..errors import CheckpointError, MismatchError, StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 from .checkpoint import REPLAY_FOLDER, Checkpoint, read_checkpoint
-from .files import is_folder, system_errors
+from .files import is_folder, is_there, system_errors
 from .lock import LOCK_FILE, RunLock
 from .run_file import RUN_FILE, RunFile
 from .sweep import NEWER_SUFFIX, sweep
@@ -74,7 +74,7 @@ class RunFolder:
     @property
     def is_run(self) -> bool:
         """Whether a run was begun there."""
-        return os.path.lexists(os.path.join(self.path, RUN_FILE))
+        return is_there(os.path.join(self.path, RUN_FILE))
 
     def read(self) -> RunFile:
         """What ``run.json`` says; raises CheckpointError where there is no run, and what reading it raises."""
@@ -104,7 +104,7 @@ class RunFolder:
 
     @property
     def _exists(self) -> bool:
-        return os.path.lexists(self.path)
+        return is_there(self.path)
 
     # -- who writes -----------------------------------------------------------------------------
 
@@ -161,8 +161,10 @@ class RunFolder:
             path = os.path.join(self.checkpoints_path, name)
             try:
                 checkpoint = read_checkpoint(self.path, path, limits=self.limits)
+            except CheckpointError:
+                raise
             except StrongboxError as error:
-                if os.path.lexists(path):
+                if is_there(path):
                     scan.damaged[path] = error
                 else:
                     complete = False

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..container import sync_folder
-from ..errors import StrongboxError
+from ..errors import CheckpointError, StrongboxError
 from .checkpoint import SEGMENT_SUFFIX, Checkpoint, folder_name
-from .files import is_folder, is_temporary, remove, system_errors, temporary_name
+from .files import is_folder, is_temporary, is_there, remove, system_errors, temporary_name
 
 if TYPE_CHECKING:
     from .run_folder import RunFolder
@@ -67,7 +67,7 @@ def set_aside(folder: RunFolder, paths: Iterable[str]) -> list[str]:
     """Rename what is there to temporary names, from which moment it does not count; returns these."""
     aside = []
     for path in paths:
-        if os.path.lexists(path):
+        if is_there(path):
             new = os.path.join(folder.checkpoints_path, temporary_name(f"{os.path.basename(path)}-dropped"))
             os.rename(path, new)
             aside.append(new)
@@ -82,6 +82,8 @@ def unnamed_segments(folder: RunFolder, *, hold: Collection[str] = ()) -> Iterat
     scan = folder.scan()
     try:
         named = {name for checkpoint in scan.committed.values() for name in checkpoint.segments}
+    except CheckpointError:
+        raise
     except StrongboxError:
         return
     if scan.damaged:

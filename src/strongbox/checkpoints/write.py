@@ -23,7 +23,7 @@ from ..container import sync_folder
 from ..errors import CheckpointError
 from .checkpoint import REPLAY_FOLDER, SEGMENT_SUFFIX, Checkpoint, folder_name, read_checkpoint, segment_names
 from .commit import AGENT_FILE, COMMIT_FILE, POINTS, REPLAY_FILE, Commit, FileRecord
-from .files import create_file, hash_file, make_folder, regular_size, remove, system_errors, temporary_name
+from .files import create_file, hash_file, is_there, make_folder, regular_size, remove, system_errors, temporary_name
 from .run_folder import RunFolder
 from .sweep import NEWER_SUFFIX, settle
 
@@ -125,14 +125,14 @@ def _read_back(folder: RunFolder, made: str, step: int) -> None:
 def _place(folder: RunFolder, made: str, step: int, *, durable: bool) -> Checkpoint:
     """Give the folder its name: at once, or where the step has a checkpoint already, beside and then in its place."""
     place = os.path.join(folder.checkpoints_path, folder_name(step))
-    if os.path.lexists(place + NEWER_SUFFIX):
+    if is_there(place + NEWER_SUFFIX):
         settle(folder, read_checkpoint(folder.path, place + NEWER_SUFFIX, limits=folder.limits))
-    if not os.path.lexists(place):
+    if not is_there(place):
         os.rename(made, place)
     else:
         os.rename(made, place + NEWER_SUFFIX)
     if durable:
         sync_folder(folder.checkpoints_path)
-    if os.path.lexists(place + NEWER_SUFFIX):
+    if is_there(place + NEWER_SUFFIX):
         settle(folder, read_checkpoint(folder.path, place + NEWER_SUFFIX, limits=folder.limits))
     return read_checkpoint(folder.path, place, limits=folder.limits)

@@ -14,7 +14,7 @@ from strongbox.checkpoints import DEFAULT_METRICS, Keep, decide
 from strongbox.errors import MismatchError
 
 NOW = 1_000_000.0
-EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
 @dataclass(frozen=True)
