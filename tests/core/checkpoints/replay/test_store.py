@@ -84,7 +84,8 @@ def test_a_checkpoint_writes_what_is_new_and_nothing_else(tmp_path: Path) -> Non
         base = store.write(ring.change(300, base))
         sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir() if path.name not in before))
     raw = sum(array[:300].nbytes for array in ring.all_columns().values())
-    assert max(sizes) < raw and max(sizes) < 1.1 * min(sizes)
+    assert max(sizes) < raw
+    assert max(sizes) < 1.1 * min(sizes)
 
 
 def test_writing_the_same_rows_again_writes_no_file_again(tmp_path: Path) -> None:
@@ -140,13 +141,14 @@ def test_late_columns_in_too_many_ranges_are_written_anew(tmp_path: Path, monkey
     monkeypatch.setattr(store_module, "MOST_LATE_RANGES", 3)
     ring = Ring(2000, 1)
     store = ReplayStore(tmp_path)
-    base = None
+    base = store.write(ring.change(0, None))
     counts = []
     for _ in range(8):
         ring.add(200)
         base = store.write(ring.change(200, base))
         counts.append(len(base.late_ranges))
-    assert max(counts) <= 7 and 1 in counts[1:]
+    assert max(counts) <= 7
+    assert 1 in counts[1:]
     found = blank(ring.all_columns())
     store.read(base, found)
     assert same_bits(found, ring.all_columns())
@@ -158,7 +160,8 @@ def test_where_the_rest_is_known_to_be_zeros_it_is_not_touched(tmp_path: Path) -
     found = {"rewards": numpy.full((100, 1), 5, "<f4")}
     store.read(manifest, found, used=20)
     assert found["rewards"][:10, 0].tolist() == list(range(10))
-    assert not found["rewards"][10:20].any() and (found["rewards"][20:] == 5).all()
+    assert not found["rewards"][10:20].any()
+    assert (found["rewards"][20:] == 5).all()
 
 
 @pytest.mark.parametrize(
