@@ -61,7 +61,9 @@ class Learning:
         if self._start in (Start.DONE, Start.DONE_LAST):
             session.pass_over(last=self._start is Start.DONE_LAST)
             return
-        if self._start is not Start.NEW:
+        if self._start is Start.NEW:
+            run.note_logs()
+        else:
             run.prepare()
         if self._start is Start.GOES_FURTHER:
             run.restore()

@@ -18,6 +18,7 @@ from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
+from .opened import OpenedLogs
 from .learning import Learning, Options
 from .phases import Phases
 from .report import NotExact, RunReport
@@ -31,6 +32,9 @@ Model = TypeVar("Model")
 
 LOGS_FOLDER = "logs"
 """Where copies of text logs stand from the start of a script until the next checkpoint."""
+
+OPENED_FILE = "opened"
+"""Which files for TensorBoard the run has opened, one path a line."""
 
 
 class Run:
@@ -62,6 +66,7 @@ class Run:
         self._manifest: ReplayManifest | None = None
         self._store = ReplayStore(self.folder.replay_path)
         self._log_copies: Mapping[str, str] = {}
+        self._opened = OpenedLogs(Path(self.path, LOGS_FOLDER, OPENED_FILE))
         self._lock: RunLock | None = None
 
     def __repr__(self) -> str:
@@ -113,6 +118,7 @@ class Run:
             model = make_model()
             session = Session(model)
             self.folder.begin(algorithm=session.algorithm, environment=session.environment_id, durable=self._durable)
+            session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
             if checkpoint is not None:
                 self._take(session, checkpoint, swept)
             else:
@@ -240,6 +246,10 @@ class Run:
         if not self.report.exact:
             warnings.warn(NotExact(self.report), stacklevel=3)
 
+    def note_logs(self) -> None:
+        """Write down which files ``learn()`` has opened: a crash before the next checkpoint leaves them behind."""
+        self._opened.add(self.session.opened_logs())
+
     def prepare(self) -> None:
         """Put back what must be there when ``learn()`` begins."""
         saved, checkpoint = self._resumed
@@ -274,7 +284,7 @@ class Run:
 
         folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
         for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-            if other != folder:
+            if other != folder and other.is_dir():
                 shutil.rmtree(other)
         with checkpoint.open() as archive:
             self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)

@@ -105,9 +105,7 @@ def attempt(order: dict[str, Any]) -> None:
         run = Run(order["run"], durable=False)
         model = run.resume(lambda: case.make_model(folder))
         for length in case.lengths:
-            own = [run.callback(every=case.every, keep=Keep(last=2))]
-            if order.get("kill") is not None:
-                own.append(KillAfter(run, order["kill"]))
+            own = [run.callback(every=case.every, keep=Keep(last=2)), KillAfter(run, order.get("kill"))]
             model.learn(length, callback=[*callbacks, *own], **case.learn)
         run.close()
         print(run.report)
@@ -122,6 +120,8 @@ def kill() -> None:
 
 
 if __name__ == "__main__":
+    import Box2D  # type: ignore[import-untyped]  # noqa: F401 - it warns while it is imported, which children take for an error
+
     import tests.live.runs.cases
     import tests.live.runs.fingerprint  # noqa: F401 - imported once, before any fork
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import ale_py
 import gymnasium
 import numpy
 from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, MaskablePPO, RecurrentPPO
@@ -28,6 +29,8 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack, VecNormalize
 
 __all__ = ["CASES", "Case"]
+
+gymnasium.register_envs(ale_py)
 
 SMALL = {"net_arch": [8]}
 ON_POLICY = {"n_steps": 16, "policy_kwargs": SMALL}
@@ -58,6 +61,18 @@ class Counting(BaseCallback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.seen = state["seen"]
+
+
+class Bits(BitFlippingEnv):
+    """SB3's environment of goals; it draws from a space of its own, and so it tells its state."""
+
+    def get_state(self) -> dict[str, Any]:
+        generator = self._obs_space.np_random.bit_generator.state
+        return {"bits": self.state.copy(), "steps": self.current_step, "generator": generator}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.state, self.current_step = state["bits"], state["steps"]
+        self._obs_space.np_random.bit_generator.state = state["generator"]
 
 
 def no_callbacks() -> list[BaseCallback]:
@@ -123,7 +138,7 @@ def masked(folder: Path) -> VecEnv:
 
 
 def goals(folder: Path) -> VecEnv:
-    return DummyVecEnv([functools.partial(BitFlippingEnv, n_bits=4, max_steps=6, continuous=True)])
+    return DummyVecEnv([functools.partial(Bits, n_bits=4, max_steps=6, continuous=True)])
 
 
 def evaluation(name: str, *, normalize: bool = False, **options: Any) -> EvalCallback:
@@ -205,8 +220,11 @@ CASES: dict[str, Case] = {
         environment=atari,
         policy="CnnPolicy",
         options={
-            **OFF_POLICY, "buffer_size": 60, "policy_kwargs": {"features_extractor_kwargs": {"features_dim": 8}},
-            "optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False},
+            **OFF_POLICY,
+            "buffer_size": 60,
+            "policy_kwargs": {"features_extractor_kwargs": {"features_dim": 8}},
+            "optimize_memory_usage": True,
+            "replay_buffer_kwargs": {"handle_timeout_termination": False},
         },
         lengths=(120,),
         every=25,
@@ -233,7 +251,8 @@ CASES: dict[str, Case] = {
         algorithm=TD3,
         environment=vectorized("MountainCarContinuous-v0", env_kwargs={"max_episode_steps": 21}),
         options={
-            **OFF_POLICY, "train_freq": (1, "episode"),
+            **OFF_POLICY,
+            "train_freq": (1, "episode"),
             "action_noise": noise(OrnsteinUhlenbeckActionNoise, 1),
         },
     ),

@@ -18,8 +18,10 @@ import gymnasium
 import numpy
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import ActionNoise
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from strongbox.adapters.training.callbacks import walk_callbacks
 
@@ -92,9 +94,9 @@ def _digests(value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, gymnasium.Space):
         state = None if value._np_random is None else value.np_random.bit_generator.state
         yield path, f"{value} {state}"
-    elif callable(value) or not isinstance(value, int | float | str | bytes | numpy.generic | type(None)):
-        yield from _digests(vars(value) if hasattr(value, "__dict__") else repr(value), path)
-    else:
+    elif isinstance(value, ActionNoise | ConstantSchedule | FloatSchedule | LinearSchedule):
+        yield from _digests(vars(value), path)
+    elif isinstance(value, int | float | str | bytes | numpy.generic | type(None)):
         yield path, f"{type(value).__name__} {value!r}"
 
 

@@ -16,15 +16,17 @@ BEYOND = 7
 
 
 class KillAfter(BaseCallback):
-    """Kills the process some steps after the first checkpoint at or after ``step``."""
+    """Kills the process some steps after the first checkpoint at or after ``step``; never, where that is None."""
 
-    def __init__(self, run: Run, step: int) -> None:
+    def __init__(self, run: Run, step: int | None) -> None:
         super().__init__()
         self._run = run
         self._step = step
 
     def _on_step(self) -> bool:
-        if self._run.last_step >= self._step and self._run.step >= self._run.last_step + BEYOND:
+        if self._step is None or self._run.last_step < self._step:
+            return True
+        if self._run.step >= self._run.last_step + BEYOND:
             self._run.wait()
             os.kill(os.getpid(), signal.SIGKILL)
         return True

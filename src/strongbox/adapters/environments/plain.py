@@ -164,7 +164,7 @@ def _refuse_array(live: Any, value: Any) -> str | None:
 def _refuse_items(live: Any, value: Any) -> str | None:
     """Look at what containers hold, by the first thing that the live one holds."""
     if isinstance(live, dict):
-        if all(isinstance(item, numpy.ndarray) for item in live.values()) and set(live) != set(value):
+        if live and all(isinstance(item, numpy.ndarray) for item in live.values()) and set(live) != set(value):
             return "expected arrays of the same names"
         pairs = [(live[key], item) for key, item in value.items() if key in live]
     elif isinstance(live, list | deque) and live and not isinstance(value, numpy.ndarray):
@@ -190,6 +190,8 @@ KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
 def _kind(value: Any) -> str:
     if value is None:
         return "None"
+    if isinstance(value, numpy.ndarray) and not value.ndim:  # running statistics begin as one, and become a number
+        return "a number"
     return next((name for kinds, name in KINDS if isinstance(value, kinds)), type(value).__name__)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ...container import replace_file
 
-__all__ = ["LogPositions", "continue_logs", "discard_logs", "preserve_logs"]
+__all__ = ["LogPositions", "continue_logs", "discard_logs", "opened_events", "preserve_logs", "remove_events"]
 
 EVENTS = "events.out.tfevents"
 """How the names of TensorBoard's files begin."""
@@ -199,6 +199,27 @@ def _cut_events(folder: Path, files: Mapping[str, int], *, keep: str | None) -> 
             os.truncate(folder / name, files[name])
     whole = all(found.get(name, -1) >= size for name, size in files.items())
     return None if whole else "a part of it is not there any more"
+
+
+def opened_events(model: BaseAlgorithm) -> list[str]:
+    """The files for TensorBoard that a model's logger has opened, by path."""
+    names = ((folder, _own_file(output)) for folder, output in event_outputs(model.logger))
+    return [str(folder / name) for folder, name in names if name is not None]
+
+
+def remove_events(model: BaseAlgorithm, paths: Iterable[str], *, kept: Collection[str]) -> None:
+    """Remove files for TensorBoard that a run has opened after its checkpoint: what is in them is done again.
+
+    Only those inside of the model's own ``tensorboard_log``, and folders that are empty then.
+    """
+    if model.tensorboard_log is None:
+        return
+    place = Path(model.tensorboard_log).absolute()
+    for file in map(Path, paths):
+        if str(file) not in kept and file.name.startswith(EVENTS) and file.parent.parent == place and file.is_file():
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
 
 
 def discard_logs(model: BaseAlgorithm) -> None:

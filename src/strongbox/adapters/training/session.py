@@ -9,7 +9,7 @@ everything that has been overwritten or drawn in between, the random states last
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from ..random_states import capture_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, restore_replay
 from .agent import NOISE, STATELESS_NOISE, capture_agent
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
-from .logs import LogPositions, continue_logs, discard_logs
+from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
 from .pending import capture_pending, continue_iterations, restore_pending
 from .saved import Saved, read_saved
 from .settings import is_state
@@ -143,6 +143,14 @@ class Session:
         if episodes:
             found["rollout/ep_rew_mean"] = float(numpy.mean(episodes))
         return found
+
+    def opened_logs(self) -> list[str]:
+        """The files that this call of ``learn()`` has opened for TensorBoard, by path."""
+        return opened_events(self.model)
+
+    def remove_logs(self, paths: Iterable[str], *, kept: Collection[str]) -> None:
+        """Remove such files that were opened after the checkpoint which the run goes on from."""
+        remove_events(self.model, paths, kept=kept)
 
     # -- from live to kept -------------------------------------------------------------------------------
 
