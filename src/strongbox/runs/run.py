@@ -141,12 +141,11 @@ class Run:
     ) -> RunCallback:
         """A callback for ``learn()`` that makes the run's checkpoints, and puts back what the newest one has.
 
-        A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of ``learn()``,
-        and retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the next start
-        of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. ``replay=False`` leaves the
-        replay buffer out, and says in every checkpoint that it is not exact. A checkpoint that is
-        due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to
-        the next start of a rollout.
+        A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of
+        ``learn()``; retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the
+        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. ``replay=False``
+        leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint that is due
+        while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the next start.
         """
         from ..adapters.training import RunCallback
 

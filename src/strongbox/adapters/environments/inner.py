@@ -8,17 +8,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from typing import Any
 
 import gymnasium
 
 from ...errors import CheckpointError
+from ...values import same
 from .mujoco import NOT_ATTRIBUTES, capture_simulation, is_simulation, restore_simulation
 from .notes import Notes
 from .objects import capture_object, class_name, remember_object, restore_object
-from .plain import NotPlain, copy_plain, expect_mapping, revive
-from .recording import record
+from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
+from .recording import GENERATOR, record
 from .replay import capture_history, restore_history
 from .spaces import capture_spaces, restore_spaces
 
@@ -27,7 +29,8 @@ __all__ = ["capture_inner", "restore_inner", "watch_inner"]
 OF_ATTRIBUTES = ("gymnasium.envs.classic_control.", "gymnasium.envs.toy_text.")
 """Packages of environments whose state is in their attributes; a class derived from one may keep more elsewhere."""
 
-WAYS = ("protocol", "attributes", "simulation", "replay")
+TABLES = frozenset(("P",))
+"""Attributes of toy text that hold the table of all transitions."""
 
 
 def way_of(env: gymnasium.Env[Any, Any]) -> str:
@@ -69,7 +72,8 @@ def capture_inner(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> dic
     if way == "protocol":
         state["state"] = _capture_protocol(env, place, notes)
     elif way == "attributes":
-        state["state"] = capture_object(env, place, notes)
+        state["state"] = capture_object(env, place, notes, harmless=TABLES)
+        state["table"] = _table_digest(env)
     elif way == "simulation":
         attributes = capture_object(env, place, notes, harmless=NOT_ATTRIBUTES)
         state["state"] = {"object": attributes, "simulation": capture_simulation(env)}
@@ -91,7 +95,9 @@ def restore_inner(env: gymnasium.Env[Any, Any], state: Any, place: str, notes: N
         elif way == "protocol":
             _restore_protocol(env, inner, place, notes)
         elif way == "attributes":
-            restore_object(env, inner, place, notes)
+            restore_object(env, inner, place, notes, harmless=TABLES)
+            if state.get("table") != _table_digest(env):
+                notes.add(f"{place}.P", "a setting of the script: another table of transitions than in the checkpoint")
         elif way == "simulation":
             parts = expect_mapping(inner, f"the state of {place}")
             restore_simulation(env, parts.get("simulation"), place, notes)
@@ -100,6 +106,12 @@ def restore_inner(env: gymnasium.Env[Any, Any], state: Any, place: str, notes: N
             restore_history(env, inner, place, notes)
     except CheckpointError as error:
         notes.add(place, error.problem)
+
+
+def _table_digest(env: Any) -> str | None:
+    """A table has thousands of parts, and no step changes it: that it is the same one is all there is to know."""
+    table = vars(env).get("P")
+    return None if table is None else hashlib.sha256(repr(table).encode()).hexdigest()
 
 
 # -- the protocol -------------------------------------------------------------------------------------
@@ -114,7 +126,7 @@ def _capture_protocol(env: Any, place: str, notes: Notes) -> dict[str, Any] | No
     except Exception as error:  # noqa: BLE001 - the environment's own code
         notes.add(place, f"its get_state() ended with {type(error).__name__}: {error}")
         return None
-    generator = vars(env).get("_np_random")
+    generator = vars(env).get(GENERATOR)
     return {
         "own": own,
         "generator": None if generator is None else copy_plain(generator),
@@ -129,10 +141,19 @@ def _restore_protocol(env: Any, state: Any, place: str, notes: Notes) -> None:
         raise CheckpointError(
             "expected what get_state() returned, the generator and those of the spaces, found others."
         )
-    if state["generator"] is not None:
-        env._np_random = revive(state["generator"], vars(env).get("_np_random"))
+    live, generator = vars(env).get(GENERATOR), state["generator"]
+    problem = None if generator is None else refuse(live, generator, strict=True)
+    if problem:
+        notes.add(f"{place}.{GENERATOR}", problem)
+    elif generator is not None:
+        setattr(env, GENERATOR, revive(generator, live))
     restore_spaces(env, state["spaces"], place, notes)
+    own = revive(state["own"])
     try:
-        env.set_state(revive(state["own"]))
+        env.set_state(own)
+        now = copy_plain(env.get_state())
     except Exception as error:  # noqa: BLE001 - the environment's own code
         notes.add(place, f"its set_state() ended with {type(error).__name__}: {error}")
+        return
+    if not same(now, state["own"]):
+        notes.add(place, "its get_state() returns something else than was given to set_state()")

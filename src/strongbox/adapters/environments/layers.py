@@ -51,10 +51,9 @@ def restore_layers(env: gymnasium.Env[Any, Any], state: Any, copies: Mapping[str
 
 def match_layers(live: list[Any], states: Any, notes: Notes) -> list[tuple[Any, Any]]:
     """Each live layer with its state: the first of the same class with the first, and so on; the rest is reported."""
-    if type(states) is not list:
-        raise CheckpointError(f"expected a list of the states of layers, found {type(states).__name__}.")
-    left = [state for state in states if type(state) is dict]
-    pairs = []
+    if type(states) is not list or not all(type(state) is dict for state in states):
+        raise CheckpointError("expected a list of the states of layers, found something else.")
+    left, pairs = list(states), []
     for layer in live:
         state = next((state for state in left if state.get("class") == class_name(layer)), None)
         if state is None:

@@ -23,6 +23,7 @@ import numpy
 from gymnasium.envs.registration import EnvSpec
 from stable_baselines3.common.vec_env import VecEnv
 
+from ...errors import CheckpointError
 from ...values import same
 from ...values.describe import describe
 from .clocks import clocks_of, read_clocks, write_clocks
@@ -42,8 +43,8 @@ IGNORED = frozenset(
 )
 """Attributes that are about how layers hang together, or about this process."""
 
-OVERWRITTEN = frozenset(("buf_infos", "reset_infos"))
-"""Attributes that are written anew before they are read again, so that what is not plain in them is no loss."""
+OVERWRITTEN = frozenset(("buf_infos", "reset_infos", "_previous_data"))
+"""Attributes that no step depends on: what is not plain in them is no loss, and they may hold anything."""
 
 RENDERING = frozenset(("pygame", "glfw", "moderngl", "cv2"))
 """Packages whose objects show an environment, and are none of its state."""
@@ -195,12 +196,15 @@ def restore_object(
     attributes = expect_mapping(state.get("attributes"), f"the attributes of {place}")
     unchanged = state.get("unchanged")
     restore_attributes(live, attributes, place, notes, unchanged if type(unchanged) is list else [])
+    _remove_late(live, attributes, place, notes, harmless)
     _share(live, state.get("shared"))
     write_clocks(live, state.get("clocks"), place, notes)
     restore_spaces(live, state.get("spaces"), place, notes)
     _restore_parts(live, expect_mapping(state.get("parts"), f"the parts of {place}"), place, notes)
     if has_log(live):
         restore_log(live, state.get("log"), place, notes)
+    elif "log" in state:
+        notes.add(f"{place} log", "it writes no file here, and did when the checkpoint was made")
     if again:
         _compare(live, attributes, place, notes, harmless)
 
@@ -214,7 +218,7 @@ def restore_attributes(
     strict = _package(type(live)) in LIBRARIES
     for name, value in attributes.items():
         where = f"{place}.{name}"
-        if name not in own and name not in stored_names(own_class(live)):
+        if name.startswith("__") or (name not in own and name not in stored_names(own_class(live))):
             notes.add(where, "there is no such attribute here")
             continue
         if name in own and name in (unchanged or ()) and _is_setting(made, name, own[name]):
@@ -223,12 +227,24 @@ def restore_attributes(
                 notes.add(where, f"a setting of the script: {shown[0]} here, {shown[1]} in the checkpoint")
             continue
         as_made = value is None and name in made and made[name] is None
-        problem = None if as_made else refuse(own.get(name), value, strict=strict)
+        problem = None if as_made else refuse(own.get(name), value, strict=strict and name not in OVERWRITTEN)
         problem = problem or _refuse_plain(own.get(name))
         if problem:
             notes.add(where, problem)
         else:
-            _set(live, name, revive(value, own.get(name)), where, notes)
+            _set(live, name, value, where, notes)
+
+
+def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
+    """Attributes that were not there yet, and are here already, go; others that the state lacks are reported."""
+    made = _MADE.get(id(live), (None, None))[1]
+    for name, value in list(_attributes(live, harmless)):
+        if name in attributes or name in OVERWRITTEN or not _is_plain(value):
+            continue
+        if hasattr(type(live), name) or (made is not None and name not in made):
+            delattr(live, name)
+        else:
+            notes.add(f"{place}.{name}", "the checkpoint does not have it")
 
 
 def _refuse_plain(live: Any) -> str | None:
@@ -249,7 +265,9 @@ def _is_setting(made: dict[str, Any], name: str, value: Any) -> bool:
 
 def _set(live: Any, name: str, value: Any, place: str, notes: Notes) -> None:
     try:
-        setattr(live, name, value)
+        setattr(live, name, revive(value, vars(live).get(name)))
+    except CheckpointError as error:
+        notes.add(place, error.problem)
     except Exception as error:  # noqa: BLE001 - a property of one's own class may refuse in any way
         notes.add(place, f"it cannot be set: {type(error).__name__}: {error}")
 
@@ -258,7 +276,7 @@ def _share(live: Any, groups: Any) -> None:
     """Let attributes that were one object be one again."""
     own = dict(_attributes(live))
     for names in groups if type(groups) is list else []:
-        known = [name for name in names if name in own] if type(names) is list else []
+        known = [name for name in names if type(name) is str and name in own] if type(names) is list else []
         for name in known[1:]:
             if type(own[name]) is type(own[known[0]]) and _same_plain(own[name], own[known[0]]):
                 setattr(live, name, own[known[0]])

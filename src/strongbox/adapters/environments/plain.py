@@ -101,7 +101,7 @@ def revive(value: Any, live: Any = None) -> Any:
     """Live data for a copy that is to take the place of ``live``.
 
     A live generator is written in place and returned; an array keeps the order in memory that the live one has,
-    since the order in which numbers are added depends on it.
+    since the order in which numbers are added depends on it. Raises CheckpointError for a value that is no plain data.
     """
     if isinstance(value, RandomGenerator):
         if not is_generator(live):
@@ -119,7 +119,11 @@ def revive(value: Any, live: Any = None) -> Any:
         return deque(items, value.maxlen) if kind is deque else kind(items)
     if kind in MAPPINGS:
         return kind((key, revive(item)) for key, item in value.items())
-    return kind(value) if kind in (set, bytearray) else value
+    if kind in (set, bytearray):
+        return kind(value)
+    if kind in (*SCALARS, int, frozenset) or isinstance(value, numpy.generic):
+        return value
+    raise CheckpointError(f"expected plain data, found {kind.__name__}.")
 
 
 def refuse(live: Any, value: Any, *, strict: bool) -> str | None:
@@ -190,8 +194,8 @@ KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
 def _kind(value: Any) -> str:
     if value is None:
         return "None"
-    if isinstance(value, numpy.ndarray) and not value.ndim:  # running statistics begin as one, and become a number
-        return "a number"
+    if isinstance(value, numpy.ndarray) and value.ndim == 0:
+        return "a number"  # which an array without dimensions becomes as soon as numpy computes with it
     return next((name for kinds, name in KINDS if isinstance(value, kinds)), type(value).__name__)
 
 

@@ -88,7 +88,7 @@ class Recorder:
             self.problem = "it returned something else than gymnasium says"
             return
         self.last = (_copy(result[0]), *result[1:4]) if len(result) == 5 else (_copy(result[0]),)
-        if len(result) == 5:
+        if len(result) == 5 and isinstance(result[1], int | float | numpy.number):
             self.total += float(result[1])
 
 
@@ -191,4 +191,8 @@ def plain_attributes(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
 
 
 def _copy(observation: Any) -> Any:
-    return observation.copy() if isinstance(observation, numpy.ndarray) else copy.deepcopy(observation)
+    if isinstance(observation, numpy.ndarray):
+        return observation.copy()
+    if type(observation) is dict:
+        return {name: _copy(item) for name, item in observation.items()}
+    return copy.deepcopy(observation)

@@ -8,9 +8,11 @@ environment is made of, a Box2D world or one's own code, it is exact if it is de
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import gymnasium
+import numpy
 
 from ...errors import CheckpointError, StrongboxError
 from ...values import RandomGenerator, same
@@ -26,6 +28,9 @@ from .spaces import capture_spaces, restore_spaces
 from .worlds import renew_world
 
 __all__ = ["capture_history", "restore_history"]
+
+LARGEST_SHOWN = 4096
+"""Bytes of an array that stands in the state as it is, though it is only compared."""
 
 FIELDS = frozenset(("before", "generator", "machine", "arguments", "actions", "draws", "after"))
 
@@ -121,13 +126,22 @@ def _visible(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     assert recorder is not None
     generator = vars(env).get(GENERATOR)
     return {
-        "last": copy_plain(recorder.last),
+        "last": _digested(copy_plain(recorder.last)),
         "total": recorder.total,
         "drawn": None if recorder.drawn is None else read_bits(recorder.drawn),
         "attributes": plain_attributes(env),
         "spaces": capture_spaces(env),
         "generator": None if generator is None else copy_plain(generator),
     }
+
+
+def _digested(value: Any) -> Any:
+    """A tree with every large array, a picture, told by its digest: it is compared and never put back."""
+    if isinstance(value, numpy.ndarray) and value.nbytes > LARGEST_SHOWN:
+        return f"{value.dtype} of {value.shape}, SHA-256 {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, list | tuple):
+        return type(value)(_digested(item) for item in value)
+    return {name: _digested(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _compare(env: gymnasium.Env[Any, Any], after: Any, place: str, notes: Notes, first: Notes) -> None:
