@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segments_named
 from strongbox.checkpoints.replay import store as store_module
 from strongbox.errors import CheckpointError, FormatError, StrongboxError
-from tests.core.checkpoints.replay.ring import PlainChange, Ring, blank, same_bits
+from tests.core.checkpoints.replay.ring import FOLLOWS, PlainChange, Ring, blank, same_bits
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("add"), st.integers(0, 40)),
@@ -38,9 +38,16 @@ def written_again(manifest: ReplayManifest) -> ReplayManifest:
     seed=st.integers(0, 1 << 20),
     operations=st.lists(OPERATIONS, max_size=12),
     codec=st.sampled_from(["none", "zlib"]),
+    follows=st.sampled_from([FOLLOWS, {}]),
 )
 def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
-    capacity: int, environments: int, axis: int, seed: int, operations: list[tuple[str, int]], codec: str
+    capacity: int,
+    environments: int,
+    axis: int,
+    seed: int,
+    operations: list[tuple[str, int]],
+    codec: str,
+    follows: dict[str, str],
 ) -> None:
     ring = Ring(capacity, environments, axis=axis, seed=seed)
     with TemporaryDirectory() as name:
@@ -57,7 +64,7 @@ def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
             elif operation == "continue":  # another process goes on from the last commit
                 store = ReplayStore(folder, codec=codec)
             else:
-                base, added = written_again(store.write(ring.change(added, base))), 0
+                base, added = written_again(store.write(ring.change(added, base, follows))), 0
                 found = blank(ring.all_columns(), 7 if seed % 2 else 0)
                 store.read(base, found, used=None if seed % 2 else 0)
                 assert same_bits(found, ring.all_columns())
