@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,6 +143,27 @@ def test_a_large_batch_becomes_segments_of_bounded_size(tmp_path: Path, monkeypa
     found = blank(ring.all_columns())
     store.read(manifest, found)
     assert same_bits(found, ring.all_columns())
+
+
+@pytest.mark.parametrize("codec", ["none", "zlib"])
+def test_reading_takes_no_more_memory_than_one_segment(
+    codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MOST_ENCODED", 1 << 20)
+    rows = {name: numpy.zeros((40_000, 1, 8), "<f8") for name in ("observations", "next_observations")}
+    rows["observations"][:, 0, 0] = numpy.arange(40_000)
+    rows["next_observations"][:-1] = rows["observations"][1:]
+    store = ReplayStore(tmp_path, codec=codec)
+    follows = {"next_observations": "observations"}
+    manifest = store.write(one_column(40_000, capacity=40_000, position=0, full=True, rows=rows, follows=follows))
+    assert len(manifest.segments) == 5
+    found = blank(rows, 1)
+    tracemalloc.start()
+    store.read(manifest, found)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert same_bits(found, rows)
+    assert peak < 2 << 20  # the file and its unpacked content, of a megabyte at most; the buffer has five
 
 
 def test_late_columns_in_too_many_ranges_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
