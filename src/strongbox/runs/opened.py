@@ -1,4 +1,4 @@
-"""Which log files a run has opened: what a crash leaves of them after the last checkpoint is done again, and goes."""
+"""Which log files a run has opened since its last checkpoint: after a crash their steps are done again, and they go."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class OpenedLogs:
             return ()
         with self._path.open("rb") as file:
             return tuple(file.read(LONGEST).decode("utf-8", errors="replace").splitlines())
+
+    def clear(self) -> None:
+        """Begin anew: what was opened belongs to a checkpoint now."""
+        self._path.unlink(missing_ok=True)
 
     def add(self, paths: Iterable[str]) -> None:
         """Add paths, before anything is written into these files."""

@@ -18,8 +18,8 @@ from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
-from .opened import OpenedLogs
 from .learning import Learning, Options
+from .opened import OpenedLogs
 from .phases import Phases
 from .report import NotExact, RunReport
 
@@ -34,7 +34,7 @@ LOGS_FOLDER = "logs"
 """Where copies of text logs stand from the start of a script until the next checkpoint."""
 
 OPENED_FILE = "opened"
-"""Which files for TensorBoard the run has opened, one path a line."""
+"""Which files for TensorBoard the run has opened since its last checkpoint, one path a line."""
 
 
 class Run:
@@ -143,9 +143,10 @@ class Run:
 
         A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of
         ``learn()``; retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the
-        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. ``replay=False``
-        leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint that is due
-        while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the next start.
+        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells.
+        ``replay=False`` leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint
+        that is due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the
+        next start of a rollout.
         """
         from ..adapters.training import RunCallback
 
@@ -217,6 +218,7 @@ class Run:
             logs=captured.logs,
             durable=self._durable,
         )
+        self._opened.clear()
         if captured.replay is not None and self.session.recorder is not None:
             self.session.recorder.confirm(captured.replay, manifest)
         if keep is not None:

@@ -50,6 +50,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "dictionary with images": lambda: agent(DQN, "MultiInputPolicy", SimpleMultiObsEnv(), buffer_size=100),
     "HER": lambda: agent(SAC, "MultiInputPolicy", bit_flips(), buffer_size=200, replay_buffer_class=HerReplayBuffer),
     "Atari frames": lambda: agent(DQN, "CnnPolicy", pong(), buffer_size=150),
+    "Atari frames, optimize_memory_usage": lambda: agent(
+        *(DQN, "CnnPolicy", pong()),
+        buffer_size=150,
+        optimize_memory_usage=True,
+        replay_buffer_kwargs={"handle_timeout_termination": False},
+    ),
 }
 
 

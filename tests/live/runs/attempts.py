@@ -89,7 +89,6 @@ def attempt(order: dict[str, Any]) -> None:
     import torch
 
     from strongbox import Keep, Run
-
     from tests.live.runs.cases import CASES
     from tests.live.runs.fingerprint import fingerprint
     from tests.live.runs.killing import KillAfter

@@ -87,12 +87,13 @@ def _digests(value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, torch.Tensor):
         array = value.detach().cpu().numpy()
         yield path, f"{array.dtype} {array.shape} {_hash(array.tobytes())}"
-    elif isinstance(value, numpy.ndarray):
+    elif isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
         yield path, f"{value.dtype} {value.shape} {_hash(value.tobytes())}"
     elif isinstance(value, RunningMeanStd):
         yield from _digests(vars(value), path)
     elif isinstance(value, gymnasium.Space):
-        state = None if value._np_random is None else value.np_random.bit_generator.state
+        # A network for images has drawn once from the observations' space, with a seed of the system's.
+        state = value.np_random.bit_generator.state if path.endswith("action_space") else None
         yield path, f"{value} {state}"
     elif isinstance(value, ActionNoise | ConstantSchedule | FloatSchedule | LinearSchedule):
         yield from _digests(vars(value), path)

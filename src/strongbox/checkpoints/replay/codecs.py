@@ -1,6 +1,6 @@
 """Bytes made smaller, where it pays: zstd or zlib, with the bytes of an element laid apart where that helps.
 
-Which of them is decided for each part by a sample from its middle, and kept only where it saves an eighth of the
+Which of them is decided for each part by a sample from its middle, and kept only where it saves a fifth of the
 whole: numbers of a physics simulation are mostly noise, which takes time to read again and gives nothing. Without
 ``zstandard`` (the extra ``checkpoints``) zlib takes its place.
 
@@ -26,7 +26,7 @@ SAMPLE = 1 << 18
 """Bytes that are tried; several frames of a game, so that what repeats from frame to frame is seen."""
 TINY = 64
 """Bytes that nothing makes smaller to speak of."""
-LEAST_SAVING = 1 / 8
+LEAST_SAVING = 1 / 5
 ZSTD_LEVEL = 3
 ZLIB_LEVEL = 1
 
@@ -106,7 +106,12 @@ def apart(plain: Array, width: int) -> Array:
 
 def together(content: Array, width: int) -> Array:
     """The inverse of :func:`apart`."""
-    return content if width == 1 else numpy.ascontiguousarray(content.reshape(width, -1).T).reshape(-1)
+    if width == 1:
+        return content
+    whole = numpy.empty((content.size // width, width), numpy.uint8)
+    for index, part in enumerate(content.reshape(width, -1)):
+        whole[:, index] = part  # several times faster than to copy the transposed array
+    return whole.reshape(-1)
 
 
 def pack_zstd(content: Any) -> bytes:

@@ -168,7 +168,7 @@ class OpenSegment:
         shuffle = whole(described.get("shuffle"), f"the shuffle of {what}", 1, 16)
         if codec == "none":
             check(stored == size and shuffle == 1, f"expected {size:,} bytes for {what}, found {stored:,}.")
-        self._left -= 0 if codec == "none" else size
+        self._left -= size
         return unpack(Packed(codec, shuffle, self._body[offset : offset + stored]), size)
 
 

@@ -10,6 +10,7 @@ Nothing is taken for equal because it ought to be: a plane that is found by its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy
 
@@ -70,7 +71,7 @@ def split_planes(rows: Array, axis: int) -> Array:
     """Images (…, a, b, c) as planes (…, planes, bytes of a plane): a view where ``axis`` is 0, a copy where it is 2."""
     moved = rows if axis == 0 else numpy.moveaxis(rows, -1, -3)
     contiguous = numpy.ascontiguousarray(moved).view(numpy.uint8)
-    return contiguous.reshape(*moved.shape[:-2], -1)
+    return contiguous.reshape(*moved.shape[:-2], prod(contiguous.shape[-2:]))
 
 
 def shared_part(planes: Array) -> float:

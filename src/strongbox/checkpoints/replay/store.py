@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 
 import numpy
 
-from ...errors import CheckpointError, LimitError, StrongboxError, locate
+from ...errors import CheckpointError, FormatError, LimitError, locate
 from ...values.checks import Array
 from .change import Change
 from .codecs import CODECS, choose_codec
 from .columns import Column, columns_of
-from .decoding import MOST_CONTENT, MOST_HEADER, OpenSegment, open_segment
+from .decoding import MOST_CONTENT, MOST_HEADER, open_segment
 from .encoding import encode_segment
 from .late import changed_rows, changed_runs
 from .manifest import ReplayManifest, SegmentRecord
@@ -98,8 +99,9 @@ class ReplayStore:
 
     def verify(self, manifest: ReplayManifest) -> Iterator[str]:
         """Read every segment that a manifest needs and give its name when it was whole; raises as ``read`` does."""
-        for name, record in manifest.segments.items():
-            self._read_segment(manifest, name, record)
+        for name in manifest.segments:
+            with self._open(manifest, name):
+                pass
             yield name
 
     def _write_rows(
@@ -181,27 +183,21 @@ class ReplayStore:
         for place, part in places(ranges):
             pieces.setdefault(part.segment, []).append((place, part))
         for name, wanted in pieces.items():
-            segment = self._open(manifest, name, columns)
-            with locate(path=self.path(name)):
+            with locate(path=self.path(name)), self._open(manifest, name) as view:
+                segment = open_segment(view, columns)
+                if (segment.rows, segment.environments) != (manifest.segments[name].rows, manifest.environments):
+                    raise FormatError("expected the rows and environments of the manifest, found others.")
                 for column, target in targets.items():
                     for place, part in wanted:
                         segment.fill(column, target[place : place + part.count], part.first)
 
-    def _open(self, manifest: ReplayManifest, name: str, columns: Mapping[str, Column]) -> OpenSegment:
+    def _open(self, manifest: ReplayManifest, name: str) -> AbstractContextManager[memoryview]:
         record = manifest.segments[name]
-        view = self._read_segment(manifest, name, record)
-        with locate(path=self.path(name)):
-            segment = open_segment(view, columns)
-            if (segment.rows, segment.environments) != (record.rows, manifest.environments):
-                raise StrongboxError("expected the rows and environments of the manifest, found others.")
-        return segment
-
-    def _read_segment(self, manifest: ReplayManifest, name: str, record: SegmentRecord) -> memoryview:
         columns = (*manifest.columns.values(), *manifest.late_columns.values())
         one_row = manifest.environments * sum(column.entry_bytes for column in columns)
         if record.size > max(MOST_CONTENT, 2 * one_row) + 2 * MOST_HEADER:
             raise LimitError(f"expected a smaller segment, found one of {record.size:,} bytes.", path=self.path(name))
-        return self._files.read(name, record)
+        return self._files.open(name, record)
 
 
 def check_base(change: Change, base: ReplayManifest | None) -> None:

@@ -68,7 +68,7 @@ class Ring:
             self.position = (self.position + 1) % self.capacity
             self.full = self.full or self.position == 0
 
-    def change(self, added: int, base: ReplayManifest | None) -> PlainChange:
+    def change(self, added: int, base: ReplayManifest | None, follows: Mapping[str, str] = FOLLOWS) -> PlainChange:
         """Copies of the last ``added`` rows, or of all where there is no base."""
         count = self.rows if base is None else min(added, self.capacity)
         places = numpy.arange(self.position - count, self.position) % self.capacity
@@ -80,7 +80,7 @@ class Ring:
             full=self.full,
             rows={name: array[places] for name, array in self.columns.items()},
             late={name: array[: self.rows].copy() for name, array in self.late.items()},
-            follows=FOLLOWS,
+            follows=follows,
             settings={"position again": self.position},
             base=base,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segments_named
 from strongbox.checkpoints.replay import store as store_module
 from strongbox.errors import CheckpointError, FormatError, StrongboxError
-from tests.core.checkpoints.replay.ring import PlainChange, Ring, blank, same_bits
+from tests.core.checkpoints.replay.ring import FOLLOWS, PlainChange, Ring, blank, same_bits
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("add"), st.integers(0, 40)),
@@ -38,9 +39,16 @@ def written_again(manifest: ReplayManifest) -> ReplayManifest:
     seed=st.integers(0, 1 << 20),
     operations=st.lists(OPERATIONS, max_size=12),
     codec=st.sampled_from(["none", "zlib"]),
+    follows=st.sampled_from([FOLLOWS, {}]),
 )
 def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
-    capacity: int, environments: int, axis: int, seed: int, operations: list[tuple[str, int]], codec: str
+    capacity: int,
+    environments: int,
+    axis: int,
+    seed: int,
+    operations: list[tuple[str, int]],
+    codec: str,
+    follows: dict[str, str],
 ) -> None:
     ring = Ring(capacity, environments, axis=axis, seed=seed)
     with TemporaryDirectory() as name:
@@ -57,7 +65,7 @@ def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
             elif operation == "continue":  # another process goes on from the last commit
                 store = ReplayStore(folder, codec=codec)
             else:
-                base, added = written_again(store.write(ring.change(added, base))), 0
+                base, added = written_again(store.write(ring.change(added, base, follows))), 0
                 found = blank(ring.all_columns(), 7 if seed % 2 else 0)
                 store.read(base, found, used=None if seed % 2 else 0)
                 assert same_bits(found, ring.all_columns())
@@ -135,6 +143,27 @@ def test_a_large_batch_becomes_segments_of_bounded_size(tmp_path: Path, monkeypa
     found = blank(ring.all_columns())
     store.read(manifest, found)
     assert same_bits(found, ring.all_columns())
+
+
+@pytest.mark.parametrize("codec", ["none", "zlib"])
+def test_reading_takes_no_more_memory_than_one_segment(
+    codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MOST_ENCODED", 1 << 20)
+    rows = {name: numpy.zeros((40_000, 1, 8), "<f8") for name in ("observations", "next_observations")}
+    rows["observations"][:, 0, 0] = numpy.arange(40_000)
+    rows["next_observations"][:-1] = rows["observations"][1:]
+    store = ReplayStore(tmp_path, codec=codec)
+    follows = {"next_observations": "observations"}
+    manifest = store.write(one_column(40_000, capacity=40_000, position=0, full=True, rows=rows, follows=follows))
+    assert len(manifest.segments) == 5
+    found = blank(rows, 1)
+    tracemalloc.start()
+    store.read(manifest, found)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert same_bits(found, rows)
+    assert peak < 2 << 20  # the file and its unpacked content, of a megabyte at most; the buffer has five
 
 
 def test_late_columns_in_too_many_ranges_are_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
