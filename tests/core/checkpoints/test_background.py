@@ -116,6 +116,17 @@ def test_an_error_that_nobody_asked_for_is_told_when_the_writer_goes() -> None:
         writers.clear()
 
 
+def test_a_writer_that_is_collected_by_its_own_job_does_not_wait_for_itself() -> None:
+    writers, done = [BackgroundWriter()], Event()
+
+    def forget() -> None:
+        writers.clear()
+        done.set()
+
+    writers[0].submit(forget)
+    assert done.wait(60)
+
+
 LAST = """
 import sys
 from strongbox.checkpoints import BackgroundWriter
