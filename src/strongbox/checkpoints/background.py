@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import get_ident
 from types import TracebackType
 from typing import Any
 from weakref import finalize
@@ -70,14 +71,19 @@ class _State:
     def __init__(self) -> None:
         self.job: Future[Any] | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._worker = 0
 
     def begin(self, job: Callable[[], Any]) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="strongbox-checkpoint")
         try:
-            self.job = self._pool.submit(job)
+            self.job = self._pool.submit(self._run, job)
         except RuntimeError:  # The interpreter is about to end and takes no jobs for threads any more.
             job()
+
+    def _run(self, job: Callable[[], Any]) -> None:
+        self._worker = get_ident()
+        job()
 
     def collect(self) -> None:
         """Wait for the job and raise its error, once; a wait that is interrupted can be begun again."""
@@ -89,9 +95,19 @@ class _State:
 
     def end(self) -> None:
         """At the end of the writer or of the interpreter: wait, and tell of an error that nobody has asked for."""
-        try:
-            self.collect()
-        except BaseException as error:  # noqa: BLE001 - nobody is left to catch it; it is told instead
-            warnings.warn(f"a checkpoint was not written: {error}", StrongboxWarning, stacklevel=2)
+        job, self.job = self.job, None
+        # The garbage collector may come by in the middle of the job, in its thread, which cannot wait for itself.
+        itself = get_ident() == self._worker
+        if job is not None and itself:
+            job.add_done_callback(_tell_error)
+        elif job is not None:
+            _tell_error(job)
         if self._pool is not None:
-            self._pool.shutdown()
+            self._pool.shutdown(wait=not itself)
+
+
+def _tell_error(job: Future[Any]) -> None:
+    """Warn where a job failed; waits for it."""
+    error = job.exception()
+    if error is not None:
+        warnings.warn(f"a checkpoint was not written: {error}", StrongboxWarning, stacklevel=2)

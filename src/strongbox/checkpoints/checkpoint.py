@@ -89,14 +89,21 @@ class Checkpoint:
     @property
     def replay_size(self) -> int:
         """The size in bytes of its replay segments, as far as they are there; other checkpoints share them."""
-        return sum(regular_size(self.segment_path(name)) or 0 for name in self.segments)
+        return sum(map(self.segment_size, self.segments))
 
-    def verify(self, tell: Callable[[int, int, str], None] | None = None) -> list[Finding]:
+    def segment_size(self, name: str) -> int:
+        """The size in bytes of a replay segment, 0 where it is not there."""
+        return regular_size(self.segment_path(name)) or 0
+
+    def verify(
+        self, tell: Callable[[int, int, str], None] | None = None, *, verified: set[str] | None = None
+    ) -> list[Finding]:
         """Read all of it and hold it against every digest; never raises for what the files hold.
 
-        ``tell`` is called with the bytes read so far, the bytes in all, and the file being read.
+        ``tell`` is called with the bytes read so far, the bytes in all, and the file being read. Segments whose names
+        are in ``verified`` are not read again, and those that are found whole join it: checkpoints share them.
         """
-        return verify_checkpoint(self, tell)
+        return verify_checkpoint(self, tell, verified=verified)
 
 
 def folder_name(step: int) -> str:

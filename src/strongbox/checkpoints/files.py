@@ -24,6 +24,7 @@ __all__ = [
     "is_folder",
     "is_temporary",
     "is_there",
+    "list_folder",
     "make_folder",
     "open_regular",
     "read_file",
@@ -106,6 +107,24 @@ def is_folder(path: str) -> bool:
     """Whether a folder is there, and no link to one; raises CheckpointError where the system cannot tell."""
     status = _status(path)
     return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def list_folder(path: str) -> list[str]:
+    """The names in a folder, sorted; none where nothing is there.
+
+    Raises CheckpointError for anything else than a folder, a link to one included: what lies behind it must not be
+    taken for nothing.
+    """
+    if not is_there(path):
+        return []
+    if not is_folder(path):
+        raise CheckpointError(
+            "expected a folder, found something else.",
+            path=path,
+            hint="A link inside of a run is not followed: move the whole run, and let a link point to that.",
+        )
+    with system_errors(path, "looking into the folder"):
+        return sorted(os.listdir(path))
 
 
 def is_there(path: str) -> bool:

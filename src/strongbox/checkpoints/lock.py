@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import shlex
+import stat
 import sys
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from types import TracebackType
 from weakref import WeakSet
 
 from ..archive import dump_lines, parse_json
+from ..container import explain
 from ..errors import CheckpointError, StrongboxError, UnsupportedError
 from .documents import Document
 
@@ -55,13 +57,15 @@ class RunLock:
     def __init__(self, path: str) -> None:
         """Take the lock of the file at ``path``, or raise CheckpointError that tells who holds it."""
         self.path = path
-        self._descriptor: int | None = _open(path)
+        self._descriptor: int | None = None
+        descriptor = _open(path)
         try:
-            _take(self._descriptor, path)
-            _write_holder(self._descriptor)
+            _take(descriptor, path)
+            _write_holder(descriptor)
         except BaseException:
-            self._close()
+            os.close(descriptor)
             raise
+        self._descriptor = descriptor
         _held.add(self)
 
     @property
@@ -107,11 +111,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_release_in_child)
 
 
-def read_holder(path: str) -> Holder | None:
+def read_holder(descriptor: int) -> Holder | None:
     """What the file of a lock says of its holder, or None where it says nothing that can be understood."""
     try:
-        with open(path, "rb") as file:
-            document = Document(parse_json(file.read(MOST_BYTES)))
+        document = Document(parse_json(os.pread(descriptor, MOST_BYTES, 0)))
         return Holder(
             pid=document.count("pid"),
             host=document.text("host"),
@@ -127,9 +130,14 @@ def _open(path: str) -> int:
         raise UnsupportedError("a run needs a lock that the system takes back, which is flock; Windows has none.")
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        return os.open(path, flags, 0o666)
+        descriptor = os.open(path, flags, 0o666)
     except OSError as error:
-        raise CheckpointError(f"the lock cannot be opened: {error.strerror}.", path=path) from error
+        problem = f"the lock cannot be opened: {error.strerror}."
+        raise CheckpointError(problem, path=path, hint=explain(error)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CheckpointError("expected a regular file as the lock, found something else.", path=path)
+    return descriptor
 
 
 def _take(descriptor: int, path: str) -> None:
@@ -141,7 +149,7 @@ def _take(descriptor: int, path: str) -> None:
         if error.errno not in HELD:
             problem = f"this file system cannot lock: {error.strerror}."
             raise CheckpointError(problem, path=path, hint="Keep the run on another one.") from error
-        raise _held_by(read_holder(path), path) from None
+        raise _held_by(read_holder(descriptor), path) from None
 
 
 def _held_by(holder: Holder | None, path: str) -> CheckpointError:

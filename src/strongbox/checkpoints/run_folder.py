@@ -24,7 +24,7 @@ from ..container import replace_file
 from ..errors import CheckpointError, MismatchError, StrongboxError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 from .checkpoint import REPLAY_FOLDER, Checkpoint, read_checkpoint
-from .files import is_folder, is_there, system_errors
+from .files import is_there, list_folder, make_folder, system_errors
 from .lock import LOCK_FILE, RunLock
 from .run_file import RUN_FILE, RunFile
 from .sweep import NEWER_SUFFIX, sweep
@@ -114,7 +114,8 @@ class RunFolder:
         Raises CheckpointError that tells who has it where another process does.
         """
         with system_errors(self.path, "making the run's folder"):
-            os.makedirs(self.path, exist_ok=True)
+            if not os.path.isdir(self.path):  # which may be a link to one
+                make_folder(self.path)
         self._lock = RunLock(os.path.join(self.path, LOCK_FILE))
         return self._lock
 
@@ -175,13 +176,7 @@ class RunFolder:
 
     def _names(self) -> list[str]:
         """Names of checkpoints that are there, NAME.new right after NAME."""
-        return [name for name in self._list(self.checkpoints_path) if NAME.fullmatch(name)]
-
-    def _list(self, path: str) -> list[str]:
-        if not is_folder(path):
-            return []
-        with system_errors(path, "looking into the run"):
-            return sorted(os.listdir(path))
+        return [name for name in list_folder(self.checkpoints_path) if NAME.fullmatch(name)]
 
     # -- what a crash has left ------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..container import sync_folder
 from ..errors import CheckpointError, StrongboxError
 from .checkpoint import SEGMENT_SUFFIX, Checkpoint, folder_name
-from .files import is_folder, is_temporary, is_there, remove, system_errors, temporary_name
+from .files import is_temporary, is_there, list_folder, remove, system_errors, temporary_name
 
 if TYPE_CHECKING:
     from .run_folder import RunFolder
@@ -89,7 +89,7 @@ def unnamed_segments(folder: RunFolder, *, hold: Collection[str] = ()) -> Iterat
     if scan.damaged:
         return
     kept = {name + SEGMENT_SUFFIX for name in (*named, *hold)}
-    for name in _list(folder.replay_path):
+    for name in list_folder(folder.replay_path):
         if SEGMENT_FILE.fullmatch(name) and name not in kept:
             yield os.path.join(folder.replay_path, name)
 
@@ -97,8 +97,4 @@ def unnamed_segments(folder: RunFolder, *, hold: Collection[str] = ()) -> Iterat
 def _temporary(folder: RunFolder) -> Iterator[str]:
     """What bears a temporary name, anywhere in the run."""
     for parent in (folder.path, folder.checkpoints_path, folder.replay_path):
-        yield from (os.path.join(parent, name) for name in _list(parent) if is_temporary(name))
-
-
-def _list(path: str) -> list[str]:
-    return sorted(os.listdir(path)) if is_folder(path) else []
+        yield from (os.path.join(parent, name) for name in list_folder(parent) if is_temporary(name))

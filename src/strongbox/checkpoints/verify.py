@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..archive import Finding, check_archive
 from ..errors import StrongboxError
 from .commit import AGENT_FILE, REPLAY_FILE, FileRecord
-from .files import hash_file, regular_size
+from .files import hash_file
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -24,16 +24,21 @@ __all__ = ["verify_checkpoint"]
 TellAll = Callable[[int, int, str], None]
 
 
-def verify_checkpoint(checkpoint: Checkpoint, tell: TellAll | None = None) -> list[Finding]:
-    """Everything that is to be said of a checkpoint; ``tell`` hears bytes read, bytes in all, and the file."""
+def verify_checkpoint(
+    checkpoint: Checkpoint, tell: TellAll | None = None, *, verified: set[str] | None = None
+) -> list[Finding]:
+    """Everything that is to be said of a checkpoint; see :meth:`Checkpoint.verify`."""
+    verified = set() if verified is None else verified
     segments, findings = _segments(checkpoint)
-    sizes = {name: regular_size(checkpoint.segment_path(name)) or 0 for name in segments}
-    reading = _Reading(checkpoint.commit.size + sum(sizes.values()), tell)
+    segments = tuple(name for name in segments if name not in verified)
+    reading = _Reading(checkpoint.commit.size + sum(map(checkpoint.segment_size, segments)), tell)
     for name, record in checkpoint.commit.files.items():
         findings += _check_file(checkpoint, name, record, reading)
     findings += _check_agent(checkpoint)
     for name in segments:
-        findings += _check_segment(checkpoint, name, reading)
+        found = list(_check_segment(checkpoint, name, reading))
+        findings += found
+        verified.update(() if found else (name,))
     return findings
 
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..archive import Archive
+from ..checkpoints import INEXACT
+from ..errors import FormatError, locate
 from ..values import ClassReference, LinearSchedule, TableSchedule
 
 __all__ = ["Missing", "find_missing"]
 
 Applies: TypeAlias = Callable[[Archive], bool]
-
-RESUME = "resume/"
-"""Members of this folder hold what an exact continuation needs (docs/architecture.md)."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,32 @@ class Missing:
     consequence: str
 
 
-def find_missing(archive: Archive) -> tuple[Missing, ...]:
-    """Everything that the archive lacks for an exact continuation; empty where it carries a resume state."""
-    if any(name.startswith(RESUME) for name in archive.members):
-        return ()
-    return tuple(missing for missing, applies in RULES if applies(archive))
+REPLAY_BESIDE = (
+    "it is no part of this file: a run keeps it in its folder; without it, learning starts from an empty one"
+)
+
+
+def find_missing(archive: Archive, *, replay_beside: bool = False) -> tuple[Missing, ...]:
+    """Everything that the archive lacks for an exact continuation.
+
+    Of a checkpoint's archive that is what its resume state names as inexact, and the replay buffer where it
+    is neither in the archive nor known to lie beside it.
+    """
+    if not archive.resume:
+        return tuple(missing for missing, applies in RULES if applies(archive))
+    missing = tuple(Missing(place, reason) for place, reason in _inexact(archive).items())
+    if _is_off_policy(archive) and archive.replay is None and not replay_beside:
+        missing += (Missing("replay buffer", REPLAY_BESIDE),)
+    return missing
+
+
+def _inexact(archive: Archive) -> dict[str, str]:
+    """What the resume state says is not exact; raises FormatError where it says nothing of it."""
+    found = archive.resume.get(INEXACT)
+    with locate(path=archive.path, member=f"resume/{INEXACT}.json"):
+        if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+            raise FormatError("expected an object that says of what is not exact why, found another or none.")
+    return found
 
 
 def _always(archive: Archive) -> bool:

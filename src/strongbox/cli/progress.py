@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from .plot import draw_bar
 from .terminal import Terminal
@@ -14,11 +15,15 @@ SECONDS = 0.1
 
 
 class Progress:
-    """A bar that says how many of ``total`` things are done; silent where no person looks on."""
+    """A bar that says how many of ``total`` things are done; silent where no person looks on.
 
-    def __init__(self, terminal: Terminal, total: int) -> None:
+    ``text`` writes the two numbers: as they are, or as sizes.
+    """
+
+    def __init__(self, terminal: Terminal, total: int, *, text: Callable[[int], str] = str) -> None:
         self._terminal = terminal
         self._total = total
+        self._text = text
         self._written = -SECONDS
         self._shows = False
 
@@ -27,8 +32,13 @@ class Progress:
         if self._terminal.is_interactive and time.monotonic() - self._written >= SECONDS:
             self._written, self._shows = time.monotonic(), True
             bar = draw_bar(done / self._total, WIDTH, blocks=self._terminal.blocks)
-            text = f"{done}/{self._total} |{bar:<{WIDTH}}| {label}"
+            text = f"{self._text(done)}/{self._text(self._total)} |{bar:<{WIDTH}}| {label}"
             self._terminal.rewrite(self._terminal.fit(text, self._terminal.width - 1))
+
+    def show_part(self, done: int, total: int, label: str) -> None:
+        """The same where only now it is known how many there are in all."""
+        self._total = max(total, 1)
+        self.show(done, label)
 
     def clear(self) -> None:
         """Take the bar away, so that other text can be written."""

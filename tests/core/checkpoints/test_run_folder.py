@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from strongbox.checkpoints import RunFolder
 from strongbox.errors import CheckpointError, FormatError, MismatchError, StrongboxError, UnsupportedError
 from tests.core.checkpoints.runs import ALGORITHM, add_segment, begin_run, files_of, replay_of, write
+
+EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
 def steps(folder: RunFolder) -> list[int]:
@@ -29,9 +33,7 @@ def test_a_run_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_keeps_what_it_says(tmp_path: Path) -> None:
-    first = begin_run(tmp_path).read()
-    folder = RunFolder(tmp_path / ".")
-    folder._lock = None
+    first = begin_again(tmp_path, ALGORITHM).read()
     assert begin_again(tmp_path, ALGORITHM).read() == first
     with pytest.raises(MismatchError, match=r"expected a run of x\.Y, found one of .*A2C\. Name another folder"):
         begin_again(tmp_path, "x.Y")
@@ -239,6 +241,52 @@ def test_a_link_is_swept_without_what_it_points_to(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "precious")
     assert folder.sweep() == (f"checkpoints/{link.name}",)
     assert (tmp_path / "precious" / "file").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "replay"])
+def test_a_link_in_the_place_of_a_folder_is_not_taken_for_nothing(tmp_path: Path, name: str) -> None:
+    folder = begin_run(tmp_path / "run")
+    write(folder, 10, replay=replay_of(add_segment(folder, b"x")))
+    (tmp_path / "run" / name).rename(tmp_path / "elsewhere")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=r"expected a folder, found something else\. A link inside of a run"):
+        folder.sweep()
+    if name == "checkpoints":
+        with pytest.raises(CheckpointError, match="expected a folder"):
+            folder.newest()
+
+
+def test_a_link_to_a_whole_run_is_the_run(tmp_path: Path) -> None:
+    write(begin_run(tmp_path / "large disk"), 10)
+    (tmp_path / "run").symlink_to(tmp_path / "large disk")
+    assert steps(RunFolder(tmp_path / "run")) == [10]
+
+
+@EXAMPLES
+@given(some.integers(0, 2**32), some.integers(0, 2**32), some.binary(max_size=8))
+def test_whatever_is_damaged_there_is_a_value_or_an_error_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, which: int, place: int, content: bytes
+) -> None:
+    """Every byte of a run may be a stranger's; what is committed verifies, or is told of."""
+    root = tmp_path_factory.mktemp("run")
+    folder = begin_run(root)
+    segment = add_segment(folder, b"transitions")
+    write(folder, 10, replay=replay_of(segment))
+    write(folder, 20, replay=replay_of(segment), inexact={"a": "b"}, metrics={"c": 1.0})
+    names = sorted(files_of(folder))
+    path = root / names[which % len(names)]
+    whole = path.read_bytes()
+    place %= len(whole)
+    path.write_bytes(whole[:place] + content + whole[place + len(content) :])
+    try:
+        folder.read()
+        found = folder.checkpoints()
+    except StrongboxError:
+        return
+    clean = [checkpoint for checkpoint in found if checkpoint.verify() == []]
+    assert path.read_bytes() == whole or len(clean) < 2 or path.name in ("run.json", "commit.json")
+    folder.sweep()
+    assert [checkpoint.step for checkpoint in folder.checkpoints()] == [checkpoint.step for checkpoint in found]
 
 
 @pytest.mark.parametrize("what", ["sweep", "begin", "write"])
