@@ -1,7 +1,7 @@
 """The agent's own state at a clean point, besides its parameters: from a live model, and back into it.
 
-Most of it stands in the archive's data anyway: counters, the last observation, the episodes' statistics, the
-noise, the generators of the spaces. What SB3 never saves is added here: the matrices of state-dependent
+Most of it stands in the archive's data anyway: counters, the episodes' statistics, the noise. What is added here is
+what the agent last saw, the generators of its spaces, and what SB3 never saves: the matrices of state-dependent
 exploration, the states of recurrent networks. All of it is read and checked when a run is resumed, before
 anything is changed, and put back as often as SB3's own preparations overwrite it.
 """
@@ -20,22 +20,28 @@ from ...archive import Archive
 from ...errors import MismatchError, StrongboxError, locate
 from ...values import find_opaque
 from ..attributes import refuse_counter
-from ..build import space_parts
+from ..environments.notes import Notes
+from ..environments.plain import copy_plain, revive
+from ..environments.spaces import capture_spaces, restore_spaces
 from ..restore import TORCH_DTYPES, Restorer
 from .settings import is_state
 
 __all__ = ["AgentState", "capture_agent", "read_agent"]
 
-SPACES = ("observation_space", "action_space")
 NOISE = "action_noise"
+OBSERVED = ("_last_episode_starts", "_last_obs", "_last_original_obs")
+"""What an agent last saw. It changes with every step and may be large, so it is kept as arrays, with no pickle."""
 MATRICES = ("exploration_mat", "exploration_matrices")
 """The names that SB3 gives to the weights of state-dependent exploration (gSDE)."""
 STATELESS_NOISE = ("NormalActionNoise",)
 
 
 def capture_agent(model: BaseAlgorithm) -> dict[str, Any]:
-    """What an agent holds that SB3 never saves: arrays by name, copied."""
-    state: dict[str, Any] = {}
+    """What an agent holds that is not read from its data: what it last saw, generators, and what SB3 never saves."""
+    state: dict[str, Any] = {
+        "observed": {name: copy_plain(vars(model)[name]) for name in OBSERVED if name in vars(model)},
+        "spaces": capture_spaces(model),
+    }
     for name, distribution in _distributions(model):
         state[name] = {key: _array(getattr(distribution, key)) for key in MATRICES}
     recurrent = getattr(model, "_last_lstm_states", None)
@@ -66,7 +72,6 @@ class AgentState:
         self.inexact: dict[str, str] = {}
         self.attributes: dict[str, Any] = {}
         self.noise: Any = None
-        self.spaces: dict[str, Any] = {}
         self.extras: Mapping[str, Any] = {}
         self._restorer = Restorer(device=model.device)
 
@@ -79,8 +84,9 @@ class AgentState:
         """Put everything back, in fresh copies."""
         for name, value in self.attributes.items():
             setattr(model, name, self._restorer(value))
-        for name, space in self.spaces.items():
-            _restore_generators(getattr(model, name), self._restorer(space))
+        for name, seen in self.extras.get("observed", {}).items():
+            setattr(model, name, revive(seen))
+        restore_spaces(model, self.extras.get("spaces"), "the model", Notes())
         live = getattr(model, NOISE, None)
         if self.noise is not None and live is not None:
             _restore_noise(live, self._restorer(self.noise))
@@ -109,7 +115,6 @@ def read_agent(model: BaseAlgorithm, archive: Archive) -> AgentState:
         for name, reason in archive.left_out.items():
             if is_state(name, type(model)):
                 state.inexact[name] = reason
-        state.spaces = {name: archive.data[name] for name in SPACES}
         state.noise = _read_noise(state, model, archive)
         state.extras = _checked_extras(model, archive.resume.get("agent", {}))
     if "num_timesteps" not in state.attributes:
@@ -132,7 +137,6 @@ def _read_attribute(state: AgentState, model: BaseAlgorithm, name: str, value: A
     except StrongboxError as error:
         state.inexact[name] = error.problem
         return
-    refused = refused or _misshapen(model, name, value)
     if refused:
         raise MismatchError(f"{name} in data: {refused}")
     state.attributes[name] = value
@@ -161,13 +165,7 @@ def _not_of_shape(value: Any, shape: tuple[int, ...]) -> str | None:
     return f"expected an array of {shape}, found {getattr(value, 'shape', type(value).__name__)}."
 
 
-# -- what the spaces and the noise go on from -------------------------------------------------------
-
-
-def _restore_generators(live: Any, kept: Any) -> None:
-    """Let a space draw on where another of the same kind stands."""
-    for mine, other in zip(space_parts(live), space_parts(kept), strict=True):
-        mine._np_random = other._np_random
+# -- where the noise goes on from -------------------------------------------------------
 
 
 def _read_noise(state: AgentState, model: BaseAlgorithm, archive: Archive) -> Any:
@@ -199,6 +197,12 @@ def _restore_noise(live: ActionNoise, kept: ActionNoise) -> None:
 def _checked_extras(model: BaseAlgorithm, extras: Any) -> Mapping[str, Any]:
     if not isinstance(extras, Mapping):
         raise MismatchError("expected a mapping in resume/agent.json, found none.")
+    observed = extras.get("observed")
+    if not isinstance(observed, Mapping) or not set(observed) <= set(OBSERVED):
+        raise MismatchError(f"expected {', '.join(OBSERVED)} in resume/agent.json, found others.")
+    for name, value in observed.items():
+        if problem := _misshapen(model, name, value):
+            raise MismatchError(f"{name} in resume/agent.json: {problem}")
     for name in extras.keys() & {"policy", "actor"}:
         distribution = getattr(getattr(model, name, None), "action_dist", None)
         _check_matrices(distribution, extras[name], name)

@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from ...archive import Archive, Contents, Typed
+from ...archive import Archive, Contents, Entry, Typed
 from ...errors import MismatchError
 from ..attributes import known_base
 from ..capture import capture
@@ -27,7 +27,7 @@ from ..into import fill_into
 from ..normalization import capture_normalization
 from ..random_states import capture_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, restore_replay
-from .agent import NOISE, STATELESS_NOISE, capture_agent
+from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
 from .pending import capture_pending, continue_iterations, restore_pending
@@ -69,6 +69,7 @@ class Session:
         self._callback: BaseCallback | None = None
         self._staging = Staging()
         self._positions = LogPositions()
+        self._entries: dict[str, tuple[Any, Entry]] = {}
         self._before_draw: dict[str, Any] = {}
         self._end_iterations: Callable[[], None] | None = None
         buffer = getattr(model, "replay_buffer", None)
@@ -180,7 +181,10 @@ class Session:
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
-        contents = self._staging.copy(capture(model, normalization=normalization))
+        known = self._known_entries()
+        captured = capture(model, exclude=OBSERVED, normalization=normalization, known=known)
+        self._entries = {name: (vars(model)[name], entry) for name, entry in captured.data.items()}
+        contents = self._staging.copy(captured)
         environments = capture_environments(self._environment)
         callbacks, inexact = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
@@ -203,6 +207,15 @@ class Session:
             logs={**self._positions.sizes(model.logger), **environments.logs},
             metrics=self.metrics(),
         )
+
+    def _known_entries(self) -> dict[str, Entry]:
+        """What stands in data for settings, which are the same objects at every checkpoint."""
+        model = self.model
+        return {
+            name: entry
+            for name, (value, entry) in self._entries.items()
+            if name != NOISE and not is_state(name, type(model)) and vars(model).get(name) is value
+        }
 
     # -- from kept to live -------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ def setting_names(algorithm: type[BaseAlgorithm]) -> frozenset[str]:
     return frozenset(taken | SCHEDULE_NAMES)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_state(name: str, algorithm: type[BaseAlgorithm]) -> bool:
     """Whether an attribute of that name is state, which a checkpoint restores."""
     if name in MADE_ANEW or ALIASES in name or name in setting_names(algorithm):
