@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import StrongboxWarning
 
-__all__ = ["NotExact", "RunReport"]
+__all__ = ["NotExact", "RunReport", "tell"]
+
+BETWEEN = frozenset(("strongbox", "stable_baselines3", "sb3_contrib"))
+"""Packages whose lines are not the script's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +48,22 @@ class NotExact(StrongboxWarning):
     """The one warning of a continuation that is not exact: ``report`` is the whole of it."""
 
     def __init__(self, report: RunReport) -> None:
-        parts = [f"{name}: {values}" for name, values in report.differences.items()]
-        told = f"{len(parts)} settings differ: {'; '.join(parts)}. The script's count. " if parts else ""
-        lost = [f"{name} ({reason})" for name, reason in report.inexact.items()]
-        told += f"{len(lost)} parts do not go on exactly: {'; '.join(lost)}. " if lost else ""
+        told = ""
+        if report.differences:
+            listed = "; ".join(f"{name} ({values})" for name, values in report.differences.items())
+            told += f"the script's settings count, not the checkpoint's: {listed}. "
+        if report.inexact:
+            listed = "; ".join(f"{name} ({reason})" for name, reason in report.inexact.items())
+            told += f"it does not go on exactly: {listed}. "
         super().__init__(f"{report.path}: {told}run.report has the list.")
         self.report = report
+
+
+def tell(report: RunReport) -> None:
+    """Warn where a continuation is not exact, pointing at the line of the script that has called."""
+    if report.exact:
+        return
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in BETWEEN:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(NotExact(report), stacklevel=level + 1)

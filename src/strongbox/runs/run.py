@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +21,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .learning import Learning, Options
 from .opened import OpenedLogs
 from .phases import Phases
-from .report import NotExact, RunReport
+from .report import RunReport, tell
 
 if TYPE_CHECKING:
     from ..adapters.training import Captured, RunCallback, Saved, Session
@@ -244,8 +244,7 @@ class Run:
         self.report = RunReport(
             path=self.path, step=checkpoint.step, differences=saved.differences, inexact=inexact, swept=swept
         )
-        if not self.report.exact:
-            warnings.warn(NotExact(self.report), stacklevel=3)
+        tell(self.report)
 
     def note_logs(self) -> None:
         """Write down which files ``learn()`` has opened: a crash before the next checkpoint leaves them behind."""
@@ -263,15 +262,8 @@ class Run:
         saved, _ = self._resumed
         self.session.restore(saved, self._log_copies)
         found = {name: reason for name, reason in saved.inexact.items() if name not in self.report.inexact}
-        if found:
-            self.report = RunReport(
-                path=self.path,
-                step=self.report.step,
-                differences=self.report.differences,
-                inexact={**self.report.inexact, **found},
-                swept=self.report.swept,
-            )
-            warnings.warn(NotExact(RunReport(path=self.path, step=self.report.step, inexact=found)), stacklevel=2)
+        tell(RunReport(path=self.path, step=self.report.step, inexact=found))
+        self.report = replace(self.report, inexact={**self.report.inexact, **found})
 
     @property
     def _resumed(self) -> tuple[Saved, Checkpoint]:

@@ -143,7 +143,9 @@ def _name_unknown(callback: sb3.BaseCallback, place: str, inexact: dict[str, str
     known = {name for kind in KNOWN if isinstance(callback, kind) for name in _attributes_of(kind)}
     given = set(inspect.signature(type(callback)).parameters)
     found = [
-        name for name, value in vars(callback).items() if isinstance(value, PLAIN) and name not in known | given | BASIC
+        name
+        for name, value in vars(callback).items()
+        if isinstance(value, PLAIN) and name not in known | BASIC and name.lstrip("_") not in given
     ]
     if found:
         inexact[f"callback {place}"] = (
