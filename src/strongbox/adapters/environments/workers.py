@@ -64,8 +64,8 @@ def install() -> bool:
 
 def _method(function: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
     def call(self: gymnasium.Env[Any, Any], *arguments: Any) -> tuple[str, Any]:
-        vars(self).pop(MARKER, None)
         try:
+            vars(self).pop(MARKER, None)
             return "", function(self, *arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the worker
             return f"{type(error).__name__}: {error}", None
