@@ -36,12 +36,18 @@ def call_workers(env: SubprocVecEnv, name: str, arguments: list[tuple[Any, ...]]
             "expected environments that wait for a step, found a step under way.",
             hint="Capture and restore between steps: after step_wait().",
         )
-    env.set_attr(MARKER, _Arrival())
     given = arguments if arguments is not None else [()] * env.num_envs
-    # What env_method does, with arguments for each: so that all workers replay at the same time.
-    for remote, own in zip(env.remotes, given, strict=True):
-        remote.send(("env_method", (name, own, {})))
-    answers = [remote.recv() for remote in env.remotes]
+    try:
+        env.set_attr(MARKER, _Arrival())
+        # What env_method does, with arguments for each: so that all workers replay at the same time.
+        for remote, own in zip(env.remotes, given, strict=True):
+            remote.send(("env_method", (name, own, {})))
+        answers = [remote.recv() for remote in env.remotes]
+    except (EOFError, OSError) as error:
+        raise CheckpointError(
+            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
+            hint="Strongbox has to be importable where the workers run.",
+        ) from error
     for index, (problem, _) in enumerate(answers):
         if problem:
             raise CheckpointError(f"environment {index}, in its worker process: {problem}")

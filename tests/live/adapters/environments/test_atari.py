@@ -16,7 +16,7 @@ from strongbox.values import from_portable, same, to_portable
 
 gymnasium.register_envs(ale_py)
 
-GAMES = ("Breakout", "Pong", "Qbert", "Enduro", "MontezumaRevenge", "Asteroids")
+GAMES = ("Breakout", "Qbert", "MontezumaRevenge")
 """Games on cartridges of several kinds."""
 
 
@@ -38,7 +38,7 @@ def test_another_emulators_next_episode_is_the_same(game: str) -> None:
         (one, told), (two, also_told) = env.reset(), other.reset()
         assert numpy.array_equal(one, two)
         assert told == also_told
-        for step in range(60):
+        for step in range(40):
             for left, right in zip(env.step(step % 4), other.step(step % 4), strict=True):
                 assert numpy.array_equal(left, right) if isinstance(left, numpy.ndarray) else left == right
 
@@ -99,7 +99,7 @@ def test_bytes_of_another_layout_are_not_guessed_at() -> None:
 def test_any_changed_byte_of_the_emulators_own_bytes_gives_a_state_or_an_error() -> None:
     whole = bytes(played("Pong", 5).ale.cloneState(include_rng=True).serialize())
     env: Any = type("Env", (), {})()
-    for at in range(0, len(whole), 7):
+    for at in range(0, len(whole), 31):
         env.ale = Emulator(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
         try:
             read_before_reset(env)
