@@ -86,7 +86,7 @@ def restore_inner(env: gymnasium.Env[Any, Any], state: Any, place: str, notes: N
     """Put the state of an environment back by the way it was captured."""
     state = expect_mapping(state, f"the state of {place}")
     way, inner = state.get("way"), state.get("state")
-    if state.get("class") != class_name(env) or way != way_of(env):
+    if not same(state.get("class"), class_name(env)) or not same(way, way_of(env)):
         notes.add(place, "expected the state of an environment of this class, captured by the same way, found another")
         return
     try:
@@ -96,7 +96,7 @@ def restore_inner(env: gymnasium.Env[Any, Any], state: Any, place: str, notes: N
             _restore_protocol(env, inner, place, notes)
         elif way == "attributes":
             restore_object(env, inner, place, notes, harmless=TABLES)
-            if state.get("table") != _table_digest(env):
+            if not same(state.get("table"), _table_digest(env)):
                 notes.add(f"{place}.P", "a setting of the script: another table of transitions than in the checkpoint")
         elif way == "simulation":
             parts = expect_mapping(inner, f"the state of {place}")

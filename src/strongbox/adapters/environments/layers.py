@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 
 from ...errors import CheckpointError, StrongboxError
+from ...values import describe, same
 from .inner import capture_inner, restore_inner, watch_inner
 from .notes import Notes
 from .objects import capture_object, class_name, remember_object, restore_object
@@ -55,14 +56,14 @@ def match_layers(live: list[Any], states: Any, notes: Notes) -> list[tuple[Any, 
         raise CheckpointError("expected a list of the states of layers, found something else.")
     left, pairs = list(states), []
     for layer in live:
-        state = next((state for state in left if state.get("class") == class_name(layer)), None)
+        state = next((state for state in left if same(state.get("class"), class_name(layer))), None)
         if state is None:
             notes.add(class_name(layer), "the checkpoint has no state of such a layer")
             continue
         left = [other for other in left if other is not state]
         pairs.append((layer, state))
     for state in left:
-        notes.add(str(state.get("class"))[:60], "there is no such layer here")
+        notes.add(describe(state.get("class"), width=60).strip("'"), "there is no such layer here")
     return pairs
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from ...errors import CheckpointError
+from ...values import same
 from .notes import Notes
 
 __all__ = ["NOT_ATTRIBUTES", "capture_simulation", "is_simulation", "restore_simulation"]
@@ -79,7 +80,7 @@ def restore_simulation(env: Any, state: Any, place: str, notes: Notes) -> None:
     for name, array in live.items():
         if name in derived:
             _expect(derived[name], array.shape, name)
-    if state["model"] != _digest(env.model):
+    if not same(state["model"], _digest(env.model)):
         notes.add(f"{place}.model", "the physical model is another one than in the checkpoint, or another MuJoCo's")
     mujoco.mj_setState(env.model, env.data, integration, spec)
     for name, array in live.items():

@@ -11,11 +11,14 @@
 from __future__ import annotations
 
 import dis
+import enum
 import functools
 import inspect
+import logging
+import sys
 import weakref
 from collections.abc import Iterator
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -126,17 +129,19 @@ def _is_part(value: Any) -> bool:
     """Whether an object is one of Python's with attributes of its own."""
     if _is_harmless(value) or callable(getattr(value, "fileno", None)):
         return False
-    kind = type(value)
-    return hasattr(value, "__dict__") and not isinstance(value, BaseException) and _package(kind) != "builtins"
+    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
+        return False
+    # What the standard library makes often stands for something outside: a lock, a logger, a process.
+    return _package(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
 
 
 def _is_harmless(value: Any) -> bool:
     """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
     if isinstance(value, list | tuple):
         return all(_is_harmless(item) for item in value)
-    if isinstance(value, gymnasium.Env | gymnasium.Space | VecEnv | EnvSpec | ModuleType | type | numpy.dtype):
+    if isinstance(value, gymnasium.Env | gymnasium.Space | VecEnv | EnvSpec | ModuleType | type | logging.Logger):
         return True
-    if inspect.isroutine(value) or isinstance(value, functools.partial):
+    if isinstance(value, numpy.dtype) or inspect.isroutine(value) or isinstance(value, functools.partial):
         return True
     return _package(type(value)) in RENDERING or _package(type(value)) == "pathlib"
 
@@ -190,12 +195,14 @@ def restore_object(
 ) -> None:
     """Put a state back into an object of the same class; what does not fit is reported and left as it was."""
     state = expect_mapping(state, f"the state of {place}")
-    if state.get("class") != class_name(live):
+    if not same(state.get("class"), class_name(live)):
         notes.add(place, f"expected the state of a {class_name(live)}, found one of {describe(state.get('class'))}")
         return
     attributes = expect_mapping(state.get("attributes"), f"the attributes of {place}")
     unchanged = state.get("unchanged")
-    restore_attributes(live, attributes, place, notes, unchanged if type(unchanged) is list else [])
+    unchanged = unchanged if type(unchanged) is list else []
+    settings = frozenset(name for name in unchanged if type(name) is str)
+    restore_attributes(live, attributes, place, notes, settings)
     _remove_late(live, attributes, place, notes, harmless)
     _share(live, state.get("shared"))
     write_clocks(live, state.get("clocks"), place, notes)
@@ -210,7 +217,7 @@ def restore_object(
 
 
 def restore_attributes(
-    live: Any, attributes: dict[str, Any], place: str, notes: Notes, unchanged: list[Any] | None = None
+    live: Any, attributes: dict[str, Any], place: str, notes: Notes, unchanged: frozenset[str] = frozenset()
 ) -> None:
     """Put plain data back by name, each where it fits."""
     own = dict(_attributes(live))
@@ -218,10 +225,10 @@ def restore_attributes(
     strict = _package(type(live)) in LIBRARIES
     for name, value in attributes.items():
         where = f"{place}.{name}"
-        if name.startswith("__") or (name not in own and name not in stored_names(own_class(live))):
+        if name not in own and not _may_come(live, name):
             notes.add(where, "there is no such attribute here")
             continue
-        if name in own and name in (unchanged or ()) and _is_setting(made, name, own[name]):
+        if name in own and name in unchanged and _is_setting(made, name, own[name]):
             if not same(made[name], value):
                 shown = describe(made[name], width=40), describe(value, width=40)
                 notes.add(where, f"a setting of the script: {shown[0]} here, {shown[1]} in the checkpoint")
@@ -233,6 +240,13 @@ def restore_attributes(
             notes.add(where, problem)
         else:
             _set(live, name, value, where, notes)
+
+
+def _may_come(live: Any, name: str) -> bool:
+    """Whether an attribute that an object does not have may be set: its class sets it, and it hides nothing."""
+    default = inspect.getattr_static(type(live), name, None)
+    free = name not in IGNORED and name not in vars(live) and not name.startswith("__")
+    return free and name in stored_names(own_class(live)) and not callable(default) and not hasattr(default, "__get__")
 
 
 def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:

@@ -1,7 +1,8 @@
 """Plain data: what an attribute may hold to be captured as it is.
 
-Numbers, text, bytes, arrays, numpy's scalars and random generators, and lists, tuples, deques, sets and dictionaries of
-these, of exactly these types. Everything else has to be understood in another way or is reported.
+Numbers, text, bytes, arrays, numpy's scalars, members of enumerations and random generators, and lists, tuples, deques,
+sets and dictionaries of these, of exactly these types. Everything else has to be understood in another way or is
+reported.
 
 A copy of plain data is made of values with a portable form, so generators become
 :class:`~strongbox.values.RandomGenerator`. The way back, :func:`revive`, gives live data that nobody else holds.
@@ -9,13 +10,14 @@ A copy of plain data is made of values with a portable form, so generators becom
 
 from __future__ import annotations
 
+import enum
 from collections import OrderedDict, deque
 from typing import Any
 
 import numpy
 
 from ...errors import CheckpointError
-from ...values import RandomGenerator
+from ...values import ClassReference, EnumMember, RandomGenerator
 from ..generators import is_generator, make_generator, read_generator, write_generator
 
 __all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "refuse", "revive"]
@@ -70,6 +72,8 @@ class _Copier:
             return bytearray(value)
         if is_generator(value):
             return read_generator(value)
+        if isinstance(value, enum.Enum) and type(value.value) in (int, str):
+            return EnumMember(enum=ClassReference(kind.__module__, kind.__qualname__), value=value.value)
         raise NotPlain(f"{getattr(kind, '__module__', '')}.{kind.__qualname__}".lstrip("."))
 
     def _key(self, key: Any) -> Any:
@@ -110,6 +114,8 @@ def revive(value: Any, live: Any = None) -> Any:
         if value.seed_sequence is None:
             return live
         return make_generator(value)
+    if isinstance(value, EnumMember):
+        return _revive_member(value, live)
     if isinstance(value, numpy.ndarray):
         fortran = isinstance(live, numpy.ndarray) and live.flags.f_contiguous and not live.flags.c_contiguous
         return value.copy(order="F" if fortran else "C")
@@ -124,6 +130,18 @@ def revive(value: Any, live: Any = None) -> Any:
     if kind in (*SCALARS, int, frozenset) or isinstance(value, numpy.generic):
         return value
     raise CheckpointError(f"expected plain data, found {kind.__name__}.")
+
+
+def _revive_member(value: EnumMember, live: Any) -> enum.Enum:
+    """Another member of the class that the live one is of; no class is looked up by a name."""
+    kind: Any = type(live)
+    if not isinstance(live, enum.Enum) or kind.__qualname__ != value.enum.name:
+        raise CheckpointError(f"expected {_kind(live)}, found a member of {value.enum.name[:60]!r}.")
+    try:
+        member: enum.Enum = kind(value.value)
+    except ValueError:
+        raise CheckpointError(f"expected a member of {kind.__qualname__}, found none of that value.") from None
+    return member
 
 
 def refuse(live: Any, value: Any, *, strict: bool) -> str | None:

@@ -34,6 +34,9 @@ MOST_DRAWS = 200_000
 GENERATOR = "_np_random"
 """The attribute with the environment's generator, which others draw from, too."""
 
+SET_CLASS = object.__dict__["__class__"].__set__
+"""Sets an object's class, whatever its ``__class__`` says."""
+
 MARK = "_strongbox_recorder"
 
 
@@ -133,17 +136,18 @@ def record(env: gymnasium.Env[Any, Any]) -> bool:
 
     def reduce(self: Any, protocol: Any) -> Any:
         # A copy or a pickle is of the class that the environment had.
-        self.__class__ = own
+        SET_CLASS(self, own)
         try:
             return self.__reduce_ex__(protocol)
         finally:
-            self.__class__ = recording
+            SET_CLASS(self, recording)
 
     body = {
         "__slots__": (),
         "__module__": own.__module__,
         "__qualname__": own.__qualname__,
         "__doc__": own.__doc__,
+        "__class__": property(lambda self: own),
         "__reduce_ex__": reduce,
         "reset": reset,
         "step": step,
@@ -151,7 +155,7 @@ def record(env: gymnasium.Env[Any, Any]) -> bool:
     }
     try:
         recording: Any = type(own)(own.__name__, (own,), body)
-        env.__class__ = recording
+        SET_CLASS(env, recording)
     except TypeError:
         return False  # A class made in C, or one that may not be derived from.
     return True

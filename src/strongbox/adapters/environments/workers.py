@@ -36,12 +36,18 @@ def call_workers(env: SubprocVecEnv, name: str, arguments: list[tuple[Any, ...]]
             "expected environments that wait for a step, found a step under way.",
             hint="Capture and restore between steps: after step_wait().",
         )
-    env.set_attr(MARKER, _Arrival())
     given = arguments if arguments is not None else [()] * env.num_envs
-    # What env_method does, with arguments for each: so that all workers replay at the same time.
-    for remote, own in zip(env.remotes, given, strict=True):
-        remote.send(("env_method", (name, own, {})))
-    answers = [remote.recv() for remote in env.remotes]
+    try:
+        env.set_attr(MARKER, _Arrival())
+        # What env_method does, with arguments for each: so that all workers replay at the same time.
+        for remote, own in zip(env.remotes, given, strict=True):
+            remote.send(("env_method", (name, own, {})))
+        answers = [remote.recv() for remote in env.remotes]
+    except (EOFError, OSError) as error:
+        raise CheckpointError(
+            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
+            hint="Strongbox has to be importable where the workers run.",
+        ) from error
     for index, (problem, _) in enumerate(answers):
         if problem:
             raise CheckpointError(f"environment {index}, in its worker process: {problem}")
@@ -64,8 +70,8 @@ def install() -> bool:
 
 def _method(function: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
     def call(self: gymnasium.Env[Any, Any], *arguments: Any) -> tuple[str, Any]:
-        vars(self).pop(MARKER, None)
         try:
+            vars(self).pop(MARKER, None)
             return "", function(self, *arguments)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the worker
             return f"{type(error).__name__}: {error}", None
