@@ -22,11 +22,15 @@ from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 
 from ..errors import CheckpointError
 from ..values.checks import Array
+from .replay_infos import infos_from_texts, infos_to_texts
 
 __all__ = ["CapturedReplay", "ReplayReader", "ReplayRecorder", "replay_inexact", "restore_replay"]
 
 CURRENT_STARTS = "current_ep_start"
 """The setting that holds where the running episode of each environment began."""
+LOST_INFOS = "infos left out"
+"""The setting that says why infos were left out, where some were."""
+INFOS = "infos"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,7 @@ class ReplayRecorder:
         self.buffer = buffer
         self._mark: Mark | None = None
         self._staging: dict[str, Array] = {}
+        self._lost_infos: str | None = None
 
     def capture(self, steps: int) -> CapturedReplay:
         """Copy the rows that were added; ``steps`` counts the rows ever added, such as ``num_timesteps // n_envs``.
@@ -93,19 +98,21 @@ class ReplayRecorder:
         count = min((buffer.size() if added is None else added) + ahead, buffer.buffer_size)
         place = (buffer.pos + ahead - count) % buffer.buffer_size
         columns, late = live_columns(buffer), late_columns(buffer)
+        rows = {name: self._copy(name, array, place, count) for name, array in columns.items()}
+        rows.update(self._texts(place, count))
         return CapturedReplay(
             capacity=buffer.buffer_size,
             environments=buffer.n_envs,
             place=place,
             position=buffer.pos,
             full=buffer.full,
-            rows={name: self._copy(name, array, place, count) for name, array in columns.items()},
+            rows=rows,
             late={name: self._copy(name, array, 0, late_rows(buffer)) for name, array in late.items()},
             follows=followed(columns),
-            settings=state_of(buffer),
+            settings=state_of(buffer, self._lost_infos),
             base=None if added is None or self._mark is None else self._mark.manifest,
             steps=steps,
-            inexact=replay_inexact(buffer),
+            inexact=replay_inexact(buffer, self._lost_infos),
         )
 
     def confirm(self, captured: CapturedReplay, manifest: Any) -> None:
@@ -117,7 +124,7 @@ class ReplayRecorder:
         newest = len(next(iter(captured.rows.values()))) - 1 - rows_ahead(self.buffer)
         witness = self._mark.witness if self._mark is not None else None
         if newest >= 0:
-            witness = {name: rows[newest].copy() for name, rows in captured.rows.items()}
+            witness = {name: captured.rows[name][newest].copy() for name in live_columns(self.buffer)}
         self._mark = Mark(captured.steps, captured.position, captured.full, manifest, witness)
 
     def resume(self, steps: int, manifest: Any) -> None:
@@ -126,6 +133,7 @@ class ReplayRecorder:
         columns = live_columns(buffer)
         newest = {name: array[buffer.pos - 1].copy() for name, array in columns.items()} if buffer.size() else None
         self._mark = Mark(steps, buffer.pos, buffer.full, manifest, newest)
+        self._lost_infos = lost_infos(manifest)
 
     def forget(self) -> None:
         """Have the next capture copy the whole buffer."""
@@ -145,6 +153,15 @@ class ReplayRecorder:
             if any(live[name][mark.position - 1].tobytes() != row.tobytes() for name, row in mark.witness.items()):
                 return None
         return added
+
+    def _texts(self, place: int, count: int) -> dict[str, Array]:
+        """The infos of rows as texts, where there are any; the only thing that is not just copied."""
+        texts = {}
+        for name, infos in live_infos(self.buffer).items():
+            rows = infos.take(range(place, place + count), axis=0, mode="wrap")
+            texts[name], reason = infos_to_texts(rows)
+            self._lost_infos = reason or self._lost_infos
+        return texts
 
     def _copy(self, name: str, array: Array, place: int, count: int) -> Array:
         """Copy rows of a ring, which may go round its end, into the staging array of their column."""
@@ -170,19 +187,21 @@ def restore_replay(buffer: ReplayBuffer, manifest: Any, store: ReplayReader) -> 
     starts = read_starts(buffer, manifest)
     used = min(buffer.size() + rows_ahead(buffer), buffer.buffer_size) if buffer.size() else 0
     buffer.reset()
-    store.read(manifest, {**live_columns(buffer), **late_columns(buffer)}, used=used)
+    store.read(manifest, {**live_columns(buffer), **late_columns(buffer), **live_infos(buffer)}, used=used)
     if isinstance(buffer, HerReplayBuffer):
         check_episodes(buffer)
+        infos_from_texts(buffer.infos)
         buffer._current_ep_start[...] = starts
     buffer.pos, buffer.full = manifest.position, manifest.full
-    return replay_inexact(buffer)
+    return replay_inexact(buffer, lost_infos(manifest))
 
 
-def replay_inexact(buffer: ReplayBuffer) -> dict[str, str]:
-    """What of a live buffer a checkpoint does not keep: ``replay_buffer.NAME`` and the reason."""
-    reasons = {}
-    if isinstance(buffer, HerReplayBuffer) and buffer.copy_info_dict:
-        reasons["replay_buffer.infos"] = "the info dictionaries of replayed transitions are Python objects"
+def replay_inexact(buffer: ReplayBuffer, lost: str | None = None) -> dict[str, str]:
+    """What of a live buffer a checkpoint does not keep: ``replay_buffer.NAME`` and the reason.
+
+    ``lost`` says why infos were left out, where some were.
+    """
+    reasons = {} if lost is None else {"replay_buffer.infos": lost}
     known = {*KNOWN_ATTRIBUTES, *late_columns(buffer)}
     for name in sorted(vars(buffer).keys() - known):
         reasons[f"replay_buffer.{name}"] = (
@@ -231,6 +250,17 @@ def late_rows(buffer: ReplayBuffer) -> int:
     return buffer.size() if type(buffer) is HerReplayBuffer else buffer.buffer_size
 
 
+def live_infos(buffer: ReplayBuffer) -> dict[str, Array]:
+    """HER's own array of infos, where it keeps any."""
+    return {INFOS: buffer.infos} if isinstance(buffer, HerReplayBuffer) and buffer.copy_info_dict else {}
+
+
+def lost_infos(manifest: Any) -> str | None:
+    """Why infos were left out of what a manifest names; None where none were."""
+    reason = manifest.settings.get(LOST_INFOS)
+    return reason if isinstance(reason, str) else None
+
+
 def followed(columns: Mapping[str, Array]) -> dict[str, str]:
     """Columns that repeat another one's next row."""
     return {name: name.removeprefix("next_") for name in columns if name.startswith("next_observations")}
@@ -241,11 +271,13 @@ def rows_ahead(buffer: ReplayBuffer) -> int:
     return 1 if buffer.optimize_memory_usage else 0
 
 
-def state_of(buffer: ReplayBuffer) -> dict[str, Any]:
+def state_of(buffer: ReplayBuffer, lost: str | None) -> dict[str, Any]:
     """What is kept of a buffer besides its columns, position and fill."""
     settings: dict[str, Any] = {"class": f"{type(buffer).__module__}.{type(buffer).__qualname__}"}
     if isinstance(buffer, HerReplayBuffer):
         settings[CURRENT_STARTS] = buffer._current_ep_start.tolist()
+    if lost is not None:
+        settings[LOST_INFOS] = lost
     return settings
 
 
@@ -262,6 +294,7 @@ def check_fit(buffer: ReplayBuffer, manifest: Any) -> None:
         name: (array.dtype.str, array.shape[2:])
         for name, array in {**live_columns(buffer), **late_columns(buffer)}.items()
     }
+    live_kinds.update(dict.fromkeys(live_infos(buffer), ("text", ())))
     kept_kinds = {
         name: (column.dtype, column.shape) for name, column in {**manifest.columns, **manifest.late_columns}.items()
     }
@@ -273,7 +306,9 @@ def check_fit(buffer: ReplayBuffer, manifest: Any) -> None:
 
 
 def described(kind: tuple[str, tuple[int, ...]] | None) -> str:
-    return "nothing" if kind is None else f"{numpy.dtype(kind[0]).name} of shape {kind[1]}"
+    if kind is None or kind[0] == "text":
+        return "nothing" if kind is None else "info dictionaries"
+    return f"{numpy.dtype(kind[0]).name} of shape {kind[1]}"
 
 
 def read_starts(buffer: ReplayBuffer, manifest: Any) -> list[int]:

@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack
 from strongbox.adapters.replay import ReplayRecorder, late_columns, live_columns, restore_replay
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segments_named
 from strongbox.errors import CheckpointError
+from strongbox.values import to_portable
 
 
 def agent(algorithm: Any, policy: str, env: Any, **options: Any) -> Any:
@@ -49,6 +50,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "numbered observations": lambda: agent(DQN, "MlpPolicy", "FrozenLake-v1"),
     "dictionary with images": lambda: agent(DQN, "MultiInputPolicy", SimpleMultiObsEnv(), buffer_size=100),
     "HER": lambda: agent(SAC, "MultiInputPolicy", bit_flips(), buffer_size=200, replay_buffer_class=HerReplayBuffer),
+    "HER with infos": lambda: agent(
+        *(SAC, "MultiInputPolicy", bit_flips()),
+        buffer_size=200,
+        replay_buffer_class=HerReplayBuffer,
+        replay_buffer_kwargs={"copy_info_dict": True},
+    ),
     "Atari frames": lambda: agent(DQN, "CnnPolicy", pong(), buffer_size=150),
     "Atari frames, optimize_memory_usage": lambda: agent(
         *(DQN, "CnnPolicy", pong()),
@@ -63,8 +70,10 @@ def everything(buffer: ReplayBuffer) -> dict[str, Any]:
     """All that a buffer holds, arrays as bytes, so that NaN equals itself and -0 is not 0."""
     arrays = {**live_columns(buffer), **late_columns(buffer)}
     state = {name: array.tobytes() for name, array in arrays.items()}
-    starts = buffer._current_ep_start.tolist() if isinstance(buffer, HerReplayBuffer) else None
-    return {**state, "pos": buffer.pos, "full": buffer.full, "starts": starts}
+    her = {}
+    if isinstance(buffer, HerReplayBuffer):
+        her = {"starts": buffer._current_ep_start.tolist(), "infos": [to_portable(info) for info in buffer.infos.flat]}
+    return {**state, **her, "pos": buffer.pos, "full": buffer.full}
 
 
 def draw(buffer: ReplayBuffer) -> list[bytes]:
@@ -266,6 +275,33 @@ def test_episodes_beyond_the_buffer_are_refused(tmp_path: Path) -> None:
     manifest = store.write(ReplayRecorder(model.replay_buffer).capture(20))
     with pytest.raises(CheckpointError, match="episodes inside"):
         restore_replay(CASES["HER"]().replay_buffer, manifest, store)
+
+
+def test_an_info_that_cannot_be_kept_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    model, fresh = filled(40, "HER with infos"), CASES["HER with infos"]()
+    infos = model.replay_buffer.infos
+    infos[2, 1], infos[3, 1] = {"sensor": object()}, {"distance": numpy.float32(0.1), "at": (1, 2)}
+    store = ReplayStore(tmp_path)
+    captured = ReplayRecorder(model.replay_buffer).capture(20)
+    manifest = ReplayManifest.from_json(store.write(captured).to_json())
+    assert "['sensor']" in captured.inexact["replay_buffer.infos"]
+    assert restore_replay(fresh.replay_buffer, manifest, store) == captured.inexact
+    going_on = ReplayRecorder(fresh.replay_buffer)
+    going_on.resume(20, manifest)
+    assert going_on.capture(20).inexact == captured.inexact
+    assert fresh.replay_buffer.infos[2, 1] == {}
+    assert fresh.replay_buffer.infos[3, 1] == infos[3, 1]
+    assert type(fresh.replay_buffer.infos[3, 1]["distance"]) is numpy.float32
+
+
+def test_a_text_that_is_no_info_is_refused(tmp_path: Path) -> None:
+    model = filled(40, "HER with infos")
+    store = ReplayStore(tmp_path)
+    captured = ReplayRecorder(model.replay_buffer).capture(20)
+    captured.rows["infos"][5, 0] = "[1]"
+    manifest = store.write(captured)
+    with pytest.raises(CheckpointError, match="found a list"):
+        restore_replay(model.replay_buffer, manifest, store)
 
 
 def test_zstd_is_used_where_it_is_installed(tmp_path: Path) -> None:

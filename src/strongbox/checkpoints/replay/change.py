@@ -36,7 +36,10 @@ class Change(Protocol):
 
     @property
     def rows(self) -> Mapping[str, Array]:
-        """For every column the rows (n, environments, …) that were written since, contiguous, oldest first."""
+        """For every column the rows (n, environments, …) that were written since, contiguous, oldest first.
+
+        Arrays of numbers, or of objects that are texts.
+        """
 
     @property
     def late(self) -> Mapping[str, Array]:

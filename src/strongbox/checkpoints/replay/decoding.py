@@ -18,7 +18,7 @@ from ...errors import FormatError, LimitError, UnsupportedError
 from ...limits import DEFAULT_LIMITS, Limits
 from ...values.checks import Array, check, instance, text, whole
 from .codecs import CODECS, Packed, unpack
-from .columns import LARGEST, Column
+from .columns import LARGEST, TEXT, Column
 from .encoding import ALIGNMENT, FORMAT_VERSION, MAGIC, PREFIX
 from .sharing import LEAST_PLANE
 
@@ -93,10 +93,13 @@ class OpenSegment:
         if name not in self._contents:
             described = instance(self._described[name].get("content"), dict, f"an object for the content of {name!r}")
             entries = self.rows * self.environments if count is None else count
+            readers = {"plain": self._read_plain, "planes": self._read_planes}
+            if self._columns[name].dtype == TEXT:
+                readers = {"texts": self._read_texts}
             kind = described.get("kind")
-            if kind not in ("plain", "planes"):
-                raise FormatError(f"expected a content of {name!r} that is plain or planes, found another.")
-            read = self._read_plain if kind == "plain" else self._read_planes
+            if not isinstance(kind, str) or kind not in readers:
+                raise FormatError(f"expected a content of {name!r} that is {' or '.join(readers)}, found another.")
+            read = readers[kind]
             self._contents[name] = read(name, described, entries)
         return self._contents[name]
 
@@ -111,6 +114,23 @@ class OpenSegment:
             target[...] = array[first:stop].reshape(target.shape)
 
         return Content(entries, fill, lambda indices: array[indices])
+
+    def _read_texts(self, name: str, described: dict[str, Any], entries: int) -> Content:
+        lengths = self._part(described.get("lengths"), 4 * entries, f"the lengths of {name!r}").view("<u4")
+        size = whole(described.get("bytes"), f"the bytes of {name!r}", 0, MOST_CONTENT)
+        ends = numpy.concatenate([[0], numpy.cumsum(lengths, dtype=numpy.int64)])
+        check(int(ends[-1]) == size, f"expected texts of {size:,} bytes in {name!r}, found {int(ends[-1]):,}.")
+        content = self._part(described.get("part"), size, f"the texts of {name!r}").tobytes()
+
+        def take(indices: Array) -> Array:
+            taken = numpy.empty(len(indices), object)
+            taken[:] = [text_of(content[ends[index] : ends[index + 1]], name) for index in indices]
+            return taken
+
+        def fill(target: Array, first: int) -> None:
+            target[...] = take(numpy.arange(first, first + target.size)).reshape(target.shape)
+
+        return Content(entries, fill, take)
 
     def _read_planes(self, name: str, described: dict[str, Any], entries: int) -> Content:
         column = self._columns[name]
@@ -196,6 +216,14 @@ def described_columns(header: dict[str, Any], columns: Mapping[str, Column]) -> 
             Column.from_json(found, name) == columns[name], f"expected {name!r} as the manifest has it, found another."
         )
     return described
+
+
+def text_of(content: bytes, name: str) -> str:
+    """A text from UTF-8."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"expected UTF-8 in {name!r}, found other bytes.") from None
 
 
 def check_booleans(plain: Array, column: Column, name: str) -> None:

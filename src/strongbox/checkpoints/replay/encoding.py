@@ -1,6 +1,6 @@
 """Rows into the bytes of a segment.
 
-A column is written as one of three contents: its entries as they are; the numbers of shared planes; or, where it
+A column is written as one of four contents: its entries as they are; texts; the numbers of shared planes; or, where it
 follows another column, only those entries that are not the other's of the row after. The layout of the file is in
 docs/format.md, "Replay segments".
 """
@@ -17,6 +17,7 @@ import numpy
 
 from ...values.checks import Array
 from .codecs import pack
+from .columns import dtype_name
 from .sharing import differs_from_next, find_planes, plane_axis, split_planes
 
 __all__ = ["ALIGNMENT", "FORMAT_VERSION", "MAGIC", "PREFIX", "Segment", "encode_segment"]
@@ -66,6 +67,8 @@ def encode_segment(rows: Mapping[str, Array], follows: Mapping[str, str], codec:
 
 def encode_pair(parts: Parts, array: Array, follower: Array | None) -> tuple[Json, Json | None]:
     """A column's description, and that of the column that follows it."""
+    if array.dtype == object:
+        return {**describe(array), "content": encode_texts(parts, array)}, None
     if follower is None:
         content, _ = encode_images(parts, array, None)
         return {**describe(array), "content": content}, None
@@ -77,6 +80,14 @@ def encode_pair(parts: Parts, array: Array, follower: Array | None) -> tuple[Jso
         {**describe(array), "content": content},
         {**describe(follower), "differs": bits, "count": count, "content": others},
     )
+
+
+def encode_texts(parts: Parts, array: Array) -> Json:
+    """The content of a column of texts: their lengths in UTF-8, and all of them in a row."""
+    texts = [text.encode("utf-8") for text in array.reshape(-1)]
+    lengths = parts.add(numpy.array([len(text) for text in texts], "<u4"))
+    together = numpy.frombuffer(b"".join(texts), numpy.uint8)
+    return {"kind": "texts", "lengths": lengths, "bytes": together.size, "part": parts.add(together)}
 
 
 def encode_images(parts: Parts, array: Array, others: Array | None) -> tuple[Json, Json]:
@@ -94,7 +105,7 @@ def encode_images(parts: Parts, array: Array, others: Array | None) -> tuple[Jso
 
 
 def describe(array: Array) -> Json:
-    return {"dtype": array.dtype.str, "shape": list(array.shape[2:])}
+    return {"dtype": dtype_name(array), "shape": list(array.shape[2:])}
 
 
 class Parts:

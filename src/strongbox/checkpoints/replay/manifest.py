@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import FormatError, UnsupportedError, locate
 from ...values import is_exact_json
 from ...values.checks import check, flag, instance, text, whole
-from .columns import LARGEST, Column, columns_from_json, columns_to_json
+from .columns import LARGEST, TEXT, Column, columns_from_json, columns_to_json
 from .ranges import Range, length
 
 __all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST_NAME", "ReplayManifest", "SegmentRecord", "segments_named"]
@@ -57,6 +57,7 @@ class ReplayManifest:
     def __post_init__(self) -> None:
         """Raise FormatError unless all parts fit each other."""
         check(not self.columns.keys() & self.late_columns.keys(), "expected no column to be a late one, too.")
+        check(all(c.dtype != TEXT for c in self.late_columns.values()), "expected no texts in late columns.")
         whole(self.position, "the position", 0, self.capacity - 1)
         for column in (*self.columns.values(), *self.late_columns.values()):
             check(self.capacity * self.environments * column.entry_bytes <= LARGEST, "expected columns that fit.")

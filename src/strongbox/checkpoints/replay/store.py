@@ -17,7 +17,7 @@ from ...errors import CheckpointError, FormatError, LimitError, locate
 from ...values.checks import Array
 from .change import Change
 from .codecs import CODECS, choose_codec
-from .columns import Column, columns_of
+from .columns import Column, columns_of, dtype_name
 from .decoding import MOST_CONTENT, MOST_HEADER, open_segment
 from .encoding import encode_segment
 from .late import changed_rows, changed_runs
@@ -85,9 +85,9 @@ class ReplayStore:
     def read(self, manifest: ReplayManifest, columns: Mapping[str, Array], *, used: int | None = None) -> None:
         """Fill a buffer's own arrays (capacity, environments, …), all that the manifest names, to the last bit.
 
-        Rows behind those that were written become zeros; where the buffer has only zeros from row ``used`` on, these
-        are not touched. Raises CheckpointError where an array is another than the manifest's or a segment is missing,
-        FormatError where a segment is damaged. The arrays are then partly filled.
+        Rows behind those that were written become zeros, and their texts empty; where the buffer has only zeros from
+        row ``used`` on, these are not touched. Raises CheckpointError where an array is another than the manifest's or
+        a segment is missing, FormatError where a segment is damaged. The arrays are then partly filled.
         """
         check_targets(manifest, columns)
         tables = ((manifest.columns, manifest.ranges, used), (manifest.late_columns, manifest.late_ranges, None))
@@ -95,7 +95,7 @@ class ReplayStore:
             targets = {name: columns[name] for name in of}
             self._read_ranges(manifest, of, ranges, targets)
             for target in targets.values():
-                target[length(ranges) : touched] = 0
+                target[length(ranges) : touched] = "" if target.dtype == object else 0
 
     def verify(self, manifest: ReplayManifest) -> Iterator[str]:
         """Read every segment that a manifest needs and give its name when it was whole; raises as ``read`` does."""
@@ -220,9 +220,9 @@ def check_targets(manifest: ReplayManifest, columns: Mapping[str, Array]) -> Non
     for name, column in expected.items():
         shape = (manifest.capacity, manifest.environments, *column.shape)
         array = columns[name]
-        if array.shape != shape or array.dtype.str != column.dtype:
+        if array.shape != shape or dtype_name(array) != column.dtype:
             raise CheckpointError(
-                f"expected {name!r} as {column.dtype} of {shape}, found {array.dtype.str} of {array.shape}."
+                f"expected {name!r} as {column.dtype} of {shape}, found {dtype_name(array)} of {array.shape}."
             )
 
 

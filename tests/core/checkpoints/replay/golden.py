@@ -34,6 +34,7 @@ def golden_columns() -> dict[str, Array]:
         "rewards": numpy.arange(ROWS * 2, dtype="<f4").reshape(ROWS, 2) / 8,
         "dones": numpy.arange(ROWS * 2).reshape(ROWS, 2) % 5 == 4,
     }
+    columns["notes"] = numpy.array([["", f"row {row} ✓"] for row in range(ROWS)], object)
     columns["next_observations"][4] = -1.5
     columns["next_frames"][4, 1] += 1
     return columns
@@ -41,6 +42,12 @@ def golden_columns() -> dict[str, Array]:
 
 def golden_late() -> dict[str, Array]:
     return {"ep_length": numpy.arange(ROWS * 2, dtype="<i8").reshape(ROWS, 2) // 5}
+
+
+def blank_columns(fill: int = 0) -> dict[str, Array]:
+    """Arrays of the buffer's size with another content."""
+    columns = {**golden_columns(), **golden_late()}
+    return {name: numpy.full((CAPACITY, *rows.shape[1:]), fill, rows.dtype) for name, rows in columns.items()}
 
 
 def golden_change() -> PlainChange:

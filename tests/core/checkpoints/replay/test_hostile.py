@@ -15,13 +15,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy
 import pytest
 
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore
 from strongbox.checkpoints.replay.encoding import PREFIX
 from strongbox.errors import CheckpointError, FormatError, LimitError, StrongboxError, UnsupportedError
-from tests.core.checkpoints.replay.golden import CAPACITY, FOLDER, golden_columns, golden_late, golden_manifest
+from tests.core.checkpoints.replay.golden import FOLDER, blank_columns, golden_late, golden_manifest
 
 EVIL: tuple[Any, ...] = (None, True, -1, 0, 1, 2, 3, 5, 64, 1 << 31, 1 << 45, 1 << 62, 1 << 200, 1.5, float("nan"), "")
 EVIL += (
@@ -41,11 +40,6 @@ EVIL += (
 )
 
 Json = dict[str, Any]
-
-
-def targets() -> dict[str, Any]:
-    columns = {**golden_columns(), **golden_late()}
-    return {name: numpy.zeros((CAPACITY, *rows.shape[1:]), rows.dtype) for name, rows in columns.items()}
 
 
 def header_of(content: bytes) -> Json:
@@ -143,7 +137,7 @@ def test_segments_with_a_changed_header_give_a_value_or_an_error(start: int, tmp
             return with_header(content, changed(header_of(content), random))
 
         manifest = replace_segment(folder, codec_for(number), change, random.choice((0, 0, 0, 1)))
-        outcomes[outcome(lambda f=folder, m=manifest: ReplayStore(f).read(m, targets()))] += 1  # type: ignore[misc]
+        outcomes[outcome(lambda f=folder, m=manifest: ReplayStore(f).read(m, blank_columns()))] += 1  # type: ignore[misc]
     assert outcomes["refused"] > 75
 
 
@@ -155,7 +149,7 @@ def test_segments_with_changed_bytes_give_a_value_or_an_error(start: int, tmp_pa
 
         def read(folder: Path = folder, random: Random = random, codec: str = codec_for(number)) -> None:
             manifest = replace_segment(folder, codec, lambda content: broken_bytes(content, random))
-            ReplayStore(folder).read(manifest, targets())
+            ReplayStore(folder).read(manifest, blank_columns())
 
         outcome(read)
 
@@ -171,7 +165,7 @@ def test_changed_manifests_give_a_value_or_an_error(start: int) -> None:
             manifest = ReplayManifest.from_json(changed(form, random))
             written = json.dumps(manifest.to_json())
             assert json.dumps(ReplayManifest.from_json(json.loads(written)).to_json()) == written
-            ReplayStore(FOLDER).read(manifest, targets())
+            ReplayStore(FOLDER).read(manifest, blank_columns())
 
         outcomes[outcome(read)] += 1
     assert outcomes["refused"] > 150
@@ -188,7 +182,7 @@ def test_later_versions_are_refused_by_number(tmp_path: Path) -> None:
         ReplayManifest.from_json({**golden_manifest("none").to_json(), "version": 2})
     manifest = replace_segment(tmp_path, "none", lambda content: content[:8] + b"\2" + content[9:])
     with pytest.raises(UnsupportedError, match="found 2"):
-        ReplayStore(tmp_path).read(manifest, targets())
+        ReplayStore(tmp_path).read(manifest, blank_columns())
 
 
 def edit(*path: Any, to: Any) -> Callable[[bytes], bytes]:
@@ -216,6 +210,9 @@ def edit(*path: Any, to: Any) -> Callable[[bytes], bytes]:
         (edit("rewards", "dtype", to="<i4"), "as the manifest has it"),
         (edit("frames", "content", "axis", to=1), "planes of images"),
         (edit("frames", "content", "table", to=1), "the table of"),
+        (edit("notes", "content", "kind", to="plain"), "that is texts"),
+        (edit("rewards", "content", "kind", to="texts"), "that is plain or planes"),
+        (edit("notes", "content", "bytes", to=7), "texts of 7 bytes"),
     ],
 )
 def test_a_segment_that_contradicts_itself_is_refused(
@@ -223,7 +220,7 @@ def test_a_segment_that_contradicts_itself_is_refused(
 ) -> None:
     manifest = replace_segment(tmp_path, "none", change)
     with pytest.raises(FormatError, match=expected) as caught:
-        ReplayStore(tmp_path).read(manifest, targets())
+        ReplayStore(tmp_path).read(manifest, blank_columns())
     assert caught.value.path is not None
 
 
@@ -241,7 +238,7 @@ def test_a_small_file_cannot_claim_much_memory(tmp_path: Path) -> None:
     form["late_ranges"], form["late_columns"] = [], {}
     form["segments"] = {fresh: form["segments"][fresh]}
     manifest = ReplayManifest.from_json(form)
-    live = {column: rows for column, rows in targets().items() if column not in golden_late()}
+    live = {column: rows for column, rows in blank_columns().items() if column not in golden_late()}
     tracemalloc.start()
     with pytest.raises(LimitError, match="in the rows of a segment"):
         ReplayStore(tmp_path).read(manifest, live)
@@ -256,7 +253,13 @@ def test_a_truth_value_is_true_or_false(tmp_path: Path) -> None:
         return content[:place] + b"\7" + content[place + 1 :]
 
     with pytest.raises(FormatError, match="only true and false"):
-        ReplayStore(tmp_path).read(replace_segment(tmp_path, "none", change), targets())
+        ReplayStore(tmp_path).read(replace_segment(tmp_path, "none", change), blank_columns())
+
+
+def test_a_text_is_utf_8(tmp_path: Path) -> None:
+    manifest = replace_segment(tmp_path, "none", lambda content: content.replace("✓".encode(), b"\xff\xff\xff"))
+    with pytest.raises(FormatError, match="UTF-8"):
+        ReplayStore(tmp_path).read(manifest, blank_columns())
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are those of POSIX")
@@ -265,4 +268,4 @@ def test_a_pipe_in_place_of_a_segment_is_refused_at_once(tmp_path: Path) -> None
     for name in manifest.segments:
         os.mkfifo(tmp_path / f"{name}.segment")
     with pytest.raises((FormatError, CheckpointError)):
-        ReplayStore(tmp_path).read(manifest, targets())
+        ReplayStore(tmp_path).read(manifest, blank_columns())
