@@ -1,6 +1,6 @@
 """Archives: members of a zip file as data, parameters and variables, read lazily and written whole."""
 
-from .archive import Archive, ArchiveFile, open_archive
+from .archive import INEXACT, Archive, ArchiveFile, open_archive
 from .check import CheckReport, Finding, check_archive
 from .contents import Contents, Entry, Exact, SaveReport, Typed
 from .json_text import dump_lines, measure_depth, parse_json
@@ -10,6 +10,7 @@ from .statistics import open_normalization
 from .write import entry_text, write_archive
 
 __all__ = [
+    "INEXACT",
     "MANIFEST",
     "REPLAY_INDEX",
     "REPLAY_SEGMENTS",

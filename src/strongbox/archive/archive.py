@@ -26,7 +26,7 @@ from .json_text import parse_json
 from .manifest import MANIFEST, Manifest
 from .replay import REPLAY_INDEX, REPLAY_MEMBERS, PackedReplay
 
-__all__ = ["Archive", "ArchiveFile", "Resume", "open_archive", "resume_member"]
+__all__ = ["INEXACT", "Archive", "ArchiveFile", "Resume", "open_archive", "resume_member"]
 
 ArchiveFile: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
@@ -35,6 +35,8 @@ VARIABLES = ("pytorch_variables.pth", "tensors.pth")
 """The member of loose tensors, and its name before SB3 0.9."""
 RESUME = "resume/"
 """The folder of members that only an exact continuation needs."""
+INEXACT = "inexact"
+"""The part of the resume state that says what is not exact, so that the archive says it wherever it goes."""
 KNOWN = frozenset((DATA, NORMALIZATION, SYSTEM_INFO, VERSION, MANIFEST, *VARIABLES, *REPLAY_MEMBERS))
 
 
@@ -237,6 +239,20 @@ class Archive:
     def resume(self) -> Resume:
         """What an exact continuation needs besides; empty in an archive that is no checkpoint's."""
         return Resume(self.members, limits=self.limits)
+
+    @cached_property
+    def inexact(self) -> dict[str, str] | None:
+        """What a continuation does not restore to the last bit, by name, with the reason; None where nothing says so.
+
+        Raises FormatError where what says so is of another form.
+        """
+        with locate(path=self.path, member=resume_member(INEXACT)):
+            found = self.resume.get(INEXACT)
+            if found is None:
+                return None
+            if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+                raise FormatError("expected an object of texts, found another.")
+            return found
 
     @cached_property
     def replay(self) -> PackedReplay | None:

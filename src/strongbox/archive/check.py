@@ -207,7 +207,7 @@ def _release(archive: Archive, size: int) -> None:
 
 def _check_json(archive: Archive, report: CheckReport) -> Iterator[Finding]:
     """Read the members that hold values in portable form; each that cannot be read is a finding."""
-    reads: list[Callable[[], Any]] = [lambda: archive.normalization]
+    reads: list[Callable[[], Any]] = [lambda: archive.normalization, lambda: archive.inexact]
     reads += [partial(archive.resume.__getitem__, name) for name in archive.resume]
     for read in reads:
         try:

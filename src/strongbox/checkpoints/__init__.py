@@ -11,11 +11,10 @@ from .prune import prune
 from .retention import DEFAULT_METRICS, Decision, Keep, decide
 from .run_file import RunFile
 from .run_folder import RunFolder
-from .write import INEXACT, write_checkpoint
+from .write import write_checkpoint
 
 __all__ = [
     "DEFAULT_METRICS",
-    "INEXACT",
     "POINTS",
     "BackgroundWriter",
     "Checkpoint",

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from threading import get_ident
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from ..errors import CheckpointError, StrongboxWarning
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["BackgroundWriter"]
 
@@ -75,6 +77,9 @@ class _State:
 
     def begin(self, job: Callable[[], Any]) -> None:
         if self._pool is None:
+            # Imported here, since whoever only looks at a run needs no threads.
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="strongbox-checkpoint")
         try:
             self.job = self._pool.submit(self._run, job)

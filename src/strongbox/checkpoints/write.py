@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..archive import Contents, dump_lines, write_archive
+from ..archive import INEXACT, Contents, dump_lines, write_archive
 from ..container import sync_folder
 from ..errors import CheckpointError
 from .checkpoint import REPLAY_FOLDER, SEGMENT_SUFFIX, Checkpoint, folder_name, read_checkpoint, segment_names
@@ -27,16 +27,13 @@ from .files import create_file, hash_file, is_there, make_folder, regular_size, 
 from .run_folder import RunFolder
 from .sweep import NEWER_SUFFIX, settle
 
-__all__ = ["INEXACT", "write_checkpoint"]
+__all__ = ["write_checkpoint"]
 
 BUFFER = 1 << 18
 """Bytes gathered before they are written: a small agent is written in one go."""
 
 STEPS = 10**18
 """Beyond the steps that the name of a checkpoint's folder may have."""
-
-INEXACT = "inexact"
-"""The part of the resume state that says what is not exact, so that the archive says it wherever it goes."""
 
 
 def write_checkpoint(

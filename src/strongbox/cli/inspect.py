@@ -10,19 +10,22 @@ import json
 import os
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..archive import Archive, open_archive
-from ..checkpoints import RunFolder
 from ..errors import MismatchError, StrongboxError
 from .parser import nearest
 from .summary import Summary, summarize
 from .terminal import Terminal, print_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .checkpoints.listing import Listing
 
 __all__ = ["run"]
+
+Show: TypeAlias = "Callable[[Archive, Terminal, argparse.Namespace, Listing | None], int]"
 
 UNREADABLE = 2
 MOST_NAMES = 1000
@@ -44,17 +47,21 @@ def _show(file: str, output: Terminal, arguments: argparse.Namespace) -> int:
     """Show one file, or of a run its newest checkpoint; what is wrong with it does not hide the next one."""
     show = _show_value if arguments.data is not None else _show_json if arguments.json else _show_page
     try:
-        if os.path.isdir(file) and RunFolder(file).is_run:
-            from .checkpoints.listing import choose, read_run
-
-            listing = read_run(file)
-            with choose(listing, None).open() as archive:
-                return show(archive, output, arguments, listing)
+        if os.path.isdir(file) and os.path.lexists(os.path.join(file, "run.json")):
+            return _show_run(file, show, output, arguments)
         with open_archive(file) as archive:
             return show(archive, output, arguments, None)
     except StrongboxError as error:
         print_error(str(error))
         return error.exit_code
+
+
+def _show_run(path: str, show: Show, output: Terminal, arguments: argparse.Namespace) -> int:
+    from .checkpoints.listing import choose, read_run
+
+    listing = read_run(path)
+    with choose(listing, None).open() as archive:
+        return show(archive, output, arguments, listing)
 
 
 def _show_page(archive: Archive, output: Terminal, arguments: argparse.Namespace, listing: Listing | None) -> int:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..archive import Archive
-from ..checkpoints import INEXACT
-from ..errors import FormatError, locate
 from ..values import ClassReference, LinearSchedule, TableSchedule
 
 __all__ = ["Missing", "find_missing"]
@@ -30,6 +28,7 @@ class Missing:
     consequence: str
 
 
+SAYS_NOTHING = "the resume state does not say it"
 REPLAY_BESIDE = (
     "it is no part of this file: a run keeps it in its folder; without it, learning starts from an empty one"
 )
@@ -43,19 +42,11 @@ def find_missing(archive: Archive, *, replay_beside: bool = False) -> tuple[Miss
     """
     if not archive.resume:
         return tuple(missing for missing, applies in RULES if applies(archive))
-    missing = tuple(Missing(place, reason) for place, reason in _inexact(archive).items())
+    inexact = {"what is not exact": SAYS_NOTHING} if archive.inexact is None else archive.inexact
+    missing = tuple(Missing(place, reason) for place, reason in inexact.items())
     if _is_off_policy(archive) and archive.replay is None and not replay_beside:
         missing += (Missing("replay buffer", REPLAY_BESIDE),)
     return missing
-
-
-def _inexact(archive: Archive) -> dict[str, str]:
-    """What the resume state says is not exact; raises FormatError where it says nothing of it."""
-    found = archive.resume.get(INEXACT)
-    with locate(path=archive.path, member=f"resume/{INEXACT}.json"):
-        if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
-            raise FormatError("expected an object that says of what is not exact why, found another or none.")
-    return found
 
 
 def _always(archive: Archive) -> bool:

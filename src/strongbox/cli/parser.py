@@ -88,6 +88,7 @@ files:
   parameters/STATE_DICT/TENSOR.npy    networks and optimizers; tree.json beside them has all that is no tensor
   variables/TENSOR.npy                other tensors of the agent
   normalization.json, system_info.txt where the archive has them
+  resume/, replay/                    what a checkpoint has besides, where it does
   data/NAME.pickle                    pickles as they are in the file, with --raw: loading one may run code
 
 exit status: 0 extracted, 2 not readable or not written"""

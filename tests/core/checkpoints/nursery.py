@@ -1,9 +1,9 @@
 """Processes that write checkpoints until they are killed: ``python -m tests.core.checkpoints.nursery FOLDER MOMENT…``.
 
 A fresh interpreter forks one child for each moment; the child writes into ``FOLDER/NUMBER`` and ends at the event of
-that number, an event being the beginning or the end of a call of a function in C: every system call that Python does
-lies between two. Every other child kills itself there; the rest tell of each event and are killed from outside,
-wherever they have come to by then. Moment 0 kills nobody, and prints how many events there are.
+that number, an event being the beginning or the end of a call into the system, of ``os`` or of a file: what happens
+between two changes nothing on the disk. Every other child kills itself there; the rest tell of each event and
+are killed from outside, wherever they have come to by then. Moment 0 kills nobody, and prints how many there are.
 
 What a child has committed it writes down beside the run, one step on each line.
 """
@@ -48,11 +48,16 @@ def count_events(tell: Callable[[int], None]) -> Callable[[Any, str, Any], None]
 
     def profile(frame: Any, event: str, argument: Any) -> None:
         nonlocal number
-        if event in ("c_call", "c_return", "c_exception"):
+        if event in ("c_call", "c_return", "c_exception") and is_of_system(argument):
             number += 1
             tell(number)
 
     return profile
+
+
+def is_of_system(function: Any) -> bool:
+    """Whether a function in C is one of ``os``, or a method of a file."""
+    return function.__module__ in ("posix", "fcntl", "_io") or type(function.__self__).__module__ == "_io"
 
 
 def live(path: Path, moment: int, pipe: int | None) -> None:

@@ -216,6 +216,65 @@ def test_nothing_is_told_as_done_that_is_not(tmp_path: Path) -> None:
     pytest.fail("the loop did not come to an end")
 
 
+class Recorder:
+    """What reaches the disk and when: synced inodes, and renamed and deleted paths, in order."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.events: list[tuple[str, Any]] = []
+        fsync, rename, unlink = os.fsync, os.rename, os.unlink
+
+        def note_sync(descriptor: int) -> None:
+            self.events.append(("sync", os.fstat(descriptor).st_ino))
+            fsync(descriptor)
+
+        def note_rename(source: str, target: str) -> None:
+            inside = [Path(source), *Path(source).iterdir()]
+            self.events.append(("rename", {path.stat().st_ino for path in inside}))
+            rename(source, target)
+
+        def note_unlink(path: str, **keywords: Any) -> None:
+            self.events.append(("unlink", path))
+            unlink(path, **keywords)
+
+        for name, function in (("fsync", note_sync), ("rename", note_rename), ("unlink", note_unlink)):
+            patch.setattr(os, name, function)
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.events]
+
+    def synced(self, *, before: int | None = None, after: int = 0) -> set[int]:
+        return {inode for kind, inode in self.events[after:before] if kind == "sync"}
+
+
+@pytest.mark.parametrize("job", [write_new, write_again])
+def test_everything_reaches_the_disk_before_it_counts(
+    tmp_path: Path, job: Callable[[RunFolder], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(tmp_path / "run")
+    recorder = Recorder(monkeypatch)
+    job(folder)
+    first = recorder.kinds().index("rename")
+    assert len(recorder.events[first][1]) >= 3
+    assert recorder.events[first][1] <= recorder.synced(before=first)
+    assert os.stat(folder.checkpoints_path).st_ino in recorder.synced(after=first)
+
+
+def test_without_waiting_for_the_disk_nothing_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = prepare(tmp_path / "run")
+    recorder = Recorder(monkeypatch)
+    write(folder, 30, durable=False)
+    assert recorder.synced() == set()
+
+
+def test_names_are_gone_from_the_disk_before_segments_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = prepare(tmp_path / "run")
+    recorder = Recorder(monkeypatch)
+    prune_one(folder)
+    assert recorder.kinds()[:3] == ["rename", "sync", "unlink"]
+    assert recorder.events[1] == ("sync", os.stat(folder.checkpoints_path).st_ino)
+    assert recorder.kinds().count("rename") == 1
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """No file of this process may become larger, as where a quota ends."""

@@ -320,6 +320,16 @@ def test_without_replay_it_is_the_agents_archive(run: Path) -> None:
     assert Path("agent.zip").read_bytes() == (path_of(20_000) / "agent.zip").read_bytes()
 
 
+def test_a_packed_one_is_extracted_with_its_replay_as_it_lies_in_the_run(run: Path) -> None:
+    checkpoints("pack", run, "--to", "packed.zip")
+    assert main(["extract", "packed.zip", "--to", "unpacked"]) == 0
+    index = json.loads(Path("unpacked/index.json").read_text())
+    assert index["not_extracted"] == []
+    assert json.loads(Path("unpacked/replay/replay.json").read_text()) == replay_of(*segments(run, 50_000))
+    for name, file in index["replay"]["segments"].items():
+        assert (Path("unpacked") / file).read_bytes() == (run / "replay" / f"{name}.segment").read_bytes()
+
+
 def test_inspect_shows_a_run_and_its_newest_agent(run: Path, capsys: Captured) -> None:
     assert main(["inspect", str(run)]) == 0
     out = capsys.readouterr().out

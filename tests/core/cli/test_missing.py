@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strongbox.archive import Archive, Exact, open_archive, write_archive
+from strongbox.archive import Archive, Exact, check_archive, open_archive, write_archive
 from strongbox.checkpoints import pack, write_checkpoint
 from strongbox.cli.missing import RULES, find_missing
 from strongbox.errors import FormatError
@@ -64,10 +64,17 @@ def test_a_replay_lies_beside_or_in_the_archive_or_is_missing(tmp_path: Path) ->
     assert find_missing(open_archive(tmp_path / "packed.zip")) == ()
 
 
-@pytest.mark.parametrize("inexact", [None, {"place": 1}, "text"])
-def test_a_resume_state_that_does_not_say_what_is_exact_is_not_taken_for_exact(tmp_path: Path, inexact: Any) -> None:
-    with pytest.raises(FormatError, match=r"resume/inexact\.json'?: expected an object that says of what is not exact"):
-        find_missing(checkpoint(tmp_path, inexact))
+def test_a_resume_state_that_does_not_say_what_is_exact_is_not_taken_for_exact(tmp_path: Path) -> None:
+    (missing,) = find_missing(checkpoint(tmp_path, None))
+    assert (missing.name, missing.consequence) == ("what is not exact", "the resume state does not say it")
+
+
+@pytest.mark.parametrize("inexact", [{"place": 1}, "text", ["place"]])
+def test_a_resume_state_that_says_it_in_another_form_is_a_fault(tmp_path: Path, inexact: Any) -> None:
+    archive = checkpoint(tmp_path, inexact)
+    with pytest.raises(FormatError, match=r"resume/inexact\.json'?: expected an object of texts, found another"):
+        find_missing(archive)
+    assert [finding.member for finding in check_archive(tmp_path / "agent.zip").findings] == ["resume/inexact.json"]
 
 
 def test_every_rule_says_what_follows() -> None:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ...archive import Archive
-from ...checkpoints import INEXACT, Checkpoint
+from ...archive import INEXACT, Archive
+from ...checkpoints import Checkpoint
 from ..plot import number_text
 from ..table import rows
 from ..terminal import Line, Span, Terminal, size_text
