@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -31,7 +31,6 @@ ALL = ("n_calls", "num_timesteps")
 """What every callback counts."""
 
 KNOWN: dict[type, tuple[str, ...]] = {
-    sb3.CallbackList: (),
     sb3.CheckpointCallback: (),
     sb3.ConvertCallback: (),
     sb3.EventCallback: (),
@@ -56,20 +55,34 @@ EXPECTED: dict[type, tuple[type, ...]] = {float: (float, int), int: (int,), list
 
 
 def walk_callbacks(root: sb3.BaseCallback) -> Iterator[tuple[str, sb3.BaseCallback]]:
-    """Every callback of a tree with its place in it, such as ``1 EvalCallback/after_eval``, the root first."""
-    yield from _walk(root, type(root).__name__, set())
+    """Every callback of a tree with its place, such as ``EvalCallback/callback_on_new_best StopTraining``.
+
+    Lists are none themselves: their callbacks count as if they stood where the list stands. Of several of one class
+    in one place, the second is ``EvalCallback 2``.
+    """
+    yield from _walk([root], "", set())
 
 
-def _walk(callback: Any, place: str, seen: set[int]) -> Iterator[tuple[str, sb3.BaseCallback]]:
-    if not isinstance(callback, sb3.BaseCallback) or id(callback) in seen:
-        return
-    seen.add(id(callback))
-    yield place, callback
-    for index, child in enumerate(getattr(callback, "callbacks", None) or ()):
-        yield from _walk(child, f"{place}/{index} {type(child).__name__}", seen)
-    for name in ("callback_on_new_best", "callback"):
-        child = getattr(callback, name, None)
-        yield from _walk(child, f"{place}/{name} {type(child).__name__}", seen)
+def _walk(callbacks: Sequence[Any], above: str, seen: set[int]) -> Iterator[tuple[str, sb3.BaseCallback]]:
+    counts: Counter[str] = Counter()
+    for callback in _flat(callbacks):
+        if id(callback) in seen:
+            continue
+        seen.add(id(callback))
+        kind = type(callback).__name__
+        counts[kind] += 1
+        place = f"{above}{kind}" if counts[kind] == 1 else f"{above}{kind} {counts[kind]}"
+        yield place, callback
+        for name in ("callback_on_new_best", "callback"):
+            yield from _walk([getattr(callback, name, None)], f"{place}/{name} ", seen)
+
+
+def _flat(callbacks: Sequence[Any]) -> Iterator[sb3.BaseCallback]:
+    for callback in callbacks:
+        if isinstance(callback, sb3.CallbackList):
+            yield from _flat(callback.callbacks)
+        elif isinstance(callback, sb3.BaseCallback):
+            yield callback
 
 
 def watch_callbacks(root: sb3.BaseCallback) -> None:
