@@ -190,18 +190,18 @@ def _name_function(callback: sb3.ConvertCallback, place: str, inexact: dict[str,
 
 
 def restore_callbacks(root: sb3.BaseCallback, state: Any, *, without: sb3.BaseCallback | None = None) -> dict[str, str]:
-    """Put back what callbacks remembered; gives what is inexact, by name."""
+    """Put back what callbacks remembered; gives what is inexact, by name. One that the script has added begins anew."""
     if not isinstance(state, Mapping):
         raise MismatchError("expected a mapping in resume/callbacks.json, found none.")
     inexact: dict[str, str] = {}
     places = {place: callback for place, callback in walk_callbacks(root) if callback is not without}
     for place in state.keys() - places.keys():
+        if isinstance(state[place], Mapping) and state[place].keys() <= set(ALL):
+            continue  # it has remembered nothing
         inexact[f"callback {place}"] = "it was there at the checkpoint, and the script has none in its place"
     for place, callback in places.items():
         if place in state:
             _restore(callback, place, state[place], inexact)
-        else:
-            inexact[f"callback {place}"] = "the checkpoint has none in its place; it begins anew"
     return inexact
 
 
