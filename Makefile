@@ -11,7 +11,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core check format docs bench fuzz clean
+.PHONY: help install demo test test-core test-crash check format docs bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ test: test-core ## All tests: the core's under every Python from 3.10 to 3.13 fo
 
 test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3.13 found here, with numpy alone
 	$(BIN)/python tests/interpreters.py
+
+test-crash: $(READY) ## Kill 200 processes while they write checkpoints, instead of the few that make test kills
+	STRONGBOX_CRASHES=200 $(ONE_THREAD) $(BIN)/python -m pytest tests/core/checkpoints/test_crashes.py
 
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .measure import machine
 
-SECTIONS = ("opening", "large", "small", "checking", "acting")
+SECTIONS = ("opening", "large", "small", "checking", "acting", "replay")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 MARK = "<!-- what follows is written by `make bench` -->"
 

@@ -7,6 +7,7 @@
     model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
     strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
     strongbox.convert("old.zip", "new.zip")          # an agent of any SB3 since 0.6 as one of today
+    model = strongbox.Run("runs/1").resume(make_model)  # training that goes on exactly, whatever stopped it
 
 Importing this package loads numpy and the standard library only.
 """
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
     from .archive import SaveReport, open_normalization
     from .archive import check_archive as check
     from .archive.difference import Difference
+    from .checkpoints import Keep
     from .conversion import ConvertReport
     from .policies import Policy
+    from .runs import Run
     from .values import Normalization
 
 __all__ = [
     "Archive",
+    "Keep",
     "Limits",
+    "Run",
     "StrongboxError",
     "StrongboxWarning",
     "__version__",
@@ -52,7 +57,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What checks archives loads when it is first asked for: looking and acting need none of it."""
+    """The names that few programs need, when they are first asked for: looking and acting need none of them."""
     if name == "check":
         from .archive import check_archive
 
@@ -61,6 +66,14 @@ def __getattr__(name: str) -> Any:
         from .archive import open_normalization
 
         return open_normalization
+    if name == "Run":
+        from .runs import Run
+
+        return Run
+    if name == "Keep":
+        from .checkpoints import Keep
+
+        return Keep
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

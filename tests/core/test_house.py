@@ -37,6 +37,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 THIRD_PARTY = {
     "policies": {"numpy", "onnx", "onnxruntime"},
+    "checkpoints": {"numpy", "zstandard"},
     "adapters": {"numpy", "torch", "stable_baselines3", "sb3_contrib", "gymnasium", "gym", "cloudpickle"},
 }
 """What a room may import from outside of the standard library; every other room numpy alone."""
@@ -44,6 +45,8 @@ THIRD_PARTY = {
 THIRD_PARTY_MODULES = {
     "policies/environments.py": {"numpy", "gymnasium", "ale_py"},
     "policies/video.py": {"numpy", "av"},
+    "adapters/environments/mujoco.py": {"numpy", "mujoco"},
+    "adapters/environments/atari.py": {"numpy", "ale_py"},
 }
 """Single modules that may import what the rest of their room may not."""
 
@@ -60,6 +63,7 @@ MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", 
 PUBLIC_NAMES = {
     *("__version__", "open", "load", "save", "check", "convert", "diff", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
+    *("Keep", "Run"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""
 
@@ -263,6 +267,7 @@ def test_importing_strongbox_brings_in_numpy_and_the_standard_library_only() -> 
     tops = {name.split(".")[0] for name in brought}
     assert "strongbox" in tops
     assert tops - {"strongbox"} <= sys.stdlib_module_names
+    assert not brought & {"strongbox.runs", "strongbox.checkpoints"}
     assert not brought & {*DANGEROUS_MODULES, "ssl", "http.client", "urllib.request", "multiprocessing", "argparse"}
 
 

@@ -56,6 +56,7 @@ def read_parts(content: bytes) -> None:
         for name in archive.data:
             value = archive.data[name]
             texts += [value, value_json(value), archive.data.type(name), archive.data.attributes(name)]
+        texts += [*archive.resume.values(), *map(bytes, (archive.replay or {}).values())]
         texts += [archive.opaque, archive.normalization, archive.other_members]
         for state_dict in archive.parameters.values():
             texts += state_dict.values()

@@ -31,7 +31,7 @@ from .initialisation import Skipped, keep_random_states, skip_initialisation
 from .normalization import normalize_environment
 from .state import Filler
 
-__all__ = ["build_model", "prepare_environment"]
+__all__ = ["build_model", "check_tensors", "fill_tensors", "named_target", "prepare_environment", "space_parts"]
 
 
 def build_model(
@@ -56,10 +56,10 @@ def build_model(
     with _spaces_kept(attributes), keep_random_states(get_device(device)):
         with skip_initialisation(most) as uninitialised:
             model = _make(algorithm, attributes, env=env, device=device)
-        _check_tensors(model, draft, skipped, filler)
+        check_tensors(model, draft, skipped, filler)
         if not _brings(draft, model, uninitialised):
             model = _make(algorithm, attributes, env=env, device=device)
-        _fill(model, draft, filler)
+        fill_tensors(model, draft, filler)
         if model.use_sde:
             with _blaming_the_file(algorithm):
                 # The exploration matrix is drawn anew, on the right device.
@@ -159,7 +159,7 @@ def _most_elements(draft: Draft) -> int:
     return 2 * sum(math.prod(tensor.shape) for tensor in tensors) + SPARE_ELEMENTS
 
 
-def _check_tensors(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], filler: Filler) -> None:
+def check_tensors(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], filler: Filler) -> None:
     """Compare what a model expects with what a draft brings, before any work is spent on either."""
     expected = [name for name in model._get_torch_save_params()[0] if name not in skipped]
     if set(expected) != set(draft.parameters):
@@ -168,14 +168,15 @@ def _check_tensors(model: BaseAlgorithm, draft: Draft, skipped: frozenset[str], 
             hint="Leave out with skip=[...] what the archive lacks or has too much.",
         )
     for name, tree in draft.parameters.items():
-        target = _target(model, name)
+        target = named_target(model, name)
         if isinstance(target, torch.nn.Module):
             filler.check_module(target, tree, name)
 
 
-def _fill(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
+def fill_tensors(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
+    """Overwrite every network, optimizer and variable of a model with what a draft brings."""
     for name, tree in draft.parameters.items():
-        target = _target(model, name)
+        target = named_target(model, name)
         if isinstance(target, torch.optim.Optimizer):
             filler.fill_optimizer(target, tree, name)
         else:
@@ -183,7 +184,7 @@ def _fill(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
     _fill_variables(model, draft, filler)
 
 
-def _target(model: BaseAlgorithm, name: str) -> Any:
+def named_target(model: BaseAlgorithm, name: str) -> Any:
     """The network or optimizer of a name; of a compiled network, the one inside."""
     target = functools.reduce(getattr, name.split("."), model)
     return getattr(target, "_orig_mod", target)
@@ -210,7 +211,7 @@ _SPACES = ("observation_space", "action_space")
 @contextmanager
 def _spaces_kept(attributes: Mapping[str, Any]) -> Iterator[None]:
     """Give the generators of the spaces back as they were: networks for images draw a sample."""
-    spaces = [part for name in _SPACES for part in _parts(attributes[name])]
+    spaces = [part for name in _SPACES for part in space_parts(attributes[name])]
     states = [_state(space) for space in spaces]
     yield
     for space, state in zip(spaces, states, strict=True):
@@ -224,17 +225,17 @@ def _state(space: gymnasium.spaces.Space[Any]) -> Any:
     return None if space._np_random is None else space._np_random.bit_generator.state
 
 
-def _parts(space: Any) -> Iterator[gymnasium.spaces.Space[Any]]:
+def space_parts(space: Any) -> Iterator[gymnasium.spaces.Space[Any]]:
     """A space and all the spaces inside it."""
     if not isinstance(space, gymnasium.spaces.Space):
         raise MismatchError(f"expected a space, found {type(space).__name__}.")
     yield space
     inner = getattr(space, "spaces", ())
     for part in inner.values() if isinstance(inner, Mapping) else inner:
-        yield from _parts(part)
+        yield from space_parts(part)
     for name in ("feature_space", "node_space", "edge_space"):
         if getattr(space, name, None) is not None:
-            yield from _parts(getattr(space, name))
+            yield from space_parts(getattr(space, name))
 
 
 # -- the environment ------------------------------------------------------------------------------

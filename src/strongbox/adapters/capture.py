@@ -78,16 +78,18 @@ def capture(
     include: Collection[str] = (),
     normalization: Normalization | None = None,
     pickles: bool = True,
+    known: Mapping[str, Entry] | None = None,
 ) -> Contents:
     """Everything of a live agent that an archive holds; tensors are described, not copied.
 
-    ``pickles`` says whether pickles will be written, which is what the size of data is reckoned with.
+    ``pickles`` says whether pickles will be written, which is what the size of data is reckoned with. ``known`` are
+    entries by name that were captured before, and are taken as they are.
     """
     left_out: dict[str, str] = {}
     allowance = Allowance(needed_names(type(model)), left_out, pickles=pickles)
     shortened: dict[str, str] = {}
     attributes = attributes_to_save(model, exclude=exclude, include=include)
-    _add_entries(attributes, allowance, left_out, shortened)
+    _add_entries(attributes, allowance, left_out, shortened, known or {})
     parameters = {name: describe_tree(state, name) for name, state in model.get_parameters().items()}
     names = model._get_torch_save_params()[1]
     variables = {name: functools.reduce(getattr, name.split("."), model) for name in names}
@@ -125,11 +127,17 @@ def _system_info() -> str:
 
 
 def _add_entries(
-    attributes: Mapping[str, Any], allowance: Allowance, left_out: dict[str, str], shortened: dict[str, str]
+    attributes: Mapping[str, Any],
+    allowance: Allowance,
+    left_out: dict[str, str],
+    shortened: dict[str, str],
+    known: Mapping[str, Entry],
 ) -> None:
     for name, attribute in attributes.items():
         try:
-            if name in SCHEDULE_NAMES and callable(attribute):
+            if name in known:
+                entry = known[name]
+            elif name in SCHEDULE_NAMES and callable(attribute):
                 entry = _schedule_entry(name, attribute, shortened)
             else:
                 entry = _entry(name, attribute, shortened)

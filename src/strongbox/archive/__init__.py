@@ -8,17 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .archive import Archive, ArchiveFile, open_archive
-from .json_text import measure_depth
-from .manifest import MANIFEST, is_environment_id
+from .json_text import dump_lines, measure_depth, parse_json
+from .manifest import is_environment_id
+from .members import INEXACT, MANIFEST, REPLAY_INDEX, REPLAY_SEGMENTS
 
 if TYPE_CHECKING:
     from .check import CheckReport, Finding, check_archive
     from .contents import Contents, Entry, Exact, SaveReport, Typed
+    from .replay import PackedReplay, replay_index
     from .statistics import open_normalization
     from .write import entry_text, write_archive
 
 __all__ = [
+    "INEXACT",
     "MANIFEST",
+    "REPLAY_INDEX",
+    "REPLAY_SEGMENTS",
     "Archive",
     "ArchiveFile",
     "CheckReport",
@@ -26,14 +31,18 @@ __all__ = [
     "Entry",
     "Exact",
     "Finding",
+    "PackedReplay",
     "SaveReport",
     "Typed",
     "check_archive",
+    "dump_lines",
     "entry_text",
     "is_environment_id",
     "measure_depth",
     "open_archive",
     "open_normalization",
+    "parse_json",
+    "replay_index",
     "write_archive",
 ]
 
@@ -47,6 +56,10 @@ def __getattr__(name: str) -> Any:
         from . import contents
 
         return getattr(contents, name)
+    if name in ("PackedReplay", "replay_index"):
+        from . import replay
+
+        return getattr(replay, name)
     if name == "open_normalization":
         from . import statistics
 

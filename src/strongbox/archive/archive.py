@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from .. import values
 from ..container import Directory, Source, open_source, read_directory
@@ -23,18 +23,27 @@ from ..values import Normalization, Opaque
 from .algorithm import Algorithm, infer_algorithm
 from .data import Data
 from .json_text import parse_json
-from .manifest import MANIFEST, Manifest
+from .manifest import Manifest
+from .members import (
+    DATA,
+    INEXACT,
+    KNOWN,
+    MANIFEST,
+    NORMALIZATION,
+    REPLAY_INDEX,
+    RESUME,
+    SYSTEM_INFO,
+    VARIABLES,
+    VERSION,
+    resume_member,
+)
 
-__all__ = ["Archive", "ArchiveFile", "Resume", "open_archive", "resume_member"]
+if TYPE_CHECKING:
+    from .replay import PackedReplay
+
+__all__ = ["Archive", "ArchiveFile", "Resume", "open_archive"]
 
 ArchiveFile: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
-
-DATA, NORMALIZATION, SYSTEM_INFO, VERSION = "data", "normalize.json", "system_info.txt", "_stable_baselines3_version"
-VARIABLES = ("pytorch_variables.pth", "tensors.pth")
-"""The member of loose tensors, and its name before SB3 0.9."""
-RESUME = "resume/"
-"""The folder of members that only an exact continuation needs."""
-KNOWN = frozenset((DATA, NORMALIZATION, SYSTEM_INFO, VERSION, MANIFEST, *VARIABLES))
 
 
 class Parameters(Mapping[str, StateDict]):
@@ -63,11 +72,6 @@ class Parameters(Mapping[str, StateDict]):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._names)
-
-
-def resume_member(name: str) -> str:
-    """The member that holds one part of what an exact continuation needs."""
-    return f"{RESUME}{name}.json"
 
 
 class Resume(Mapping[str, Any]):
@@ -244,6 +248,28 @@ class Archive:
     def resume(self) -> Resume:
         """What an exact continuation needs besides; empty in an archive that is no checkpoint's."""
         return Resume(self.members, limits=self.limits)
+
+    @cached_property
+    def inexact(self) -> dict[str, str] | None:
+        """What a continuation does not restore to the last bit, by name, with the reason; None where nothing says so.
+
+        Raises FormatError where what says so is of another form.
+        """
+        with locate(path=self.path, member=resume_member(INEXACT)):
+            found = self.resume.get(INEXACT)
+            if found is None:
+                return None
+            if not isinstance(found, dict) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+                raise FormatError("expected an object of texts, found another.")
+            return found
+
+    @cached_property
+    def replay(self) -> PackedReplay | None:
+        """The replay of a checkpoint that was packed with its replay, or None."""
+        from .replay import PackedReplay
+
+        with locate(path=self.path):
+            return PackedReplay(self.members, limits=self.limits) if REPLAY_INDEX in self.members else None
 
     @property
     def opaque(self) -> dict[str, Opaque]:

@@ -21,7 +21,7 @@ from ..records import record
 from ..values import TableSchedule, is_known_call, same
 from .archive import Archive, ArchiveFile, open_archive
 from .data import Data
-from .manifest import MANIFEST
+from .members import MANIFEST
 
 __all__ = ["CheckReport", "Finding", "check_archive"]
 
@@ -88,7 +88,7 @@ def check_archive(file: ArchiveFile, *, limits: Limits = DEFAULT_LIMITS) -> Chec
         with open_archive(file, limits=limits) as archive:
             report.path = archive.path or report.path
             archive.read_ahead()
-            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_json):
+            for step in (_check_members, _check_manifest, _check_data, _check_tensors, _check_json, _check_replay):
                 report.findings += _guarded(step, archive, report)
     except StrongboxError as error:
         report.findings.append(_error(error))
@@ -208,10 +208,21 @@ def _release(archive: Archive, size: int) -> None:
 
 def _check_json(archive: Archive, report: CheckReport) -> Iterator[Finding]:
     """Read the members that hold values in portable form; each that cannot be read is a finding."""
-    reads: list[Callable[[], Any]] = [lambda: archive.normalization]
+    reads: list[Callable[[], Any]] = [lambda: archive.normalization, lambda: archive.inexact]
     reads += [partial(archive.resume.__getitem__, name) for name in archive.resume]
     for read in reads:
         try:
             read()
         except StrongboxError as error:
             yield _error(error)
+
+
+def _check_replay(archive: Archive, report: CheckReport) -> Iterator[Finding]:
+    """Hold every segment of a packed replay against its name."""
+    for name in archive.replay or ():
+        try:
+            size = len(archive.replay[name]) if archive.replay is not None else 0
+        except StrongboxError as error:
+            yield _error(error)
+        else:
+            _release(archive, size)

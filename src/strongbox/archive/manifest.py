@@ -15,10 +15,10 @@ from ..errors import FormatError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..records import record
 from .json_text import dump_lines, parse_json
+from .members import MANIFEST
 
-__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST", "Manifest", "is_environment_id"]
+__all__ = ["FORMAT_NAME", "FORMAT_VERSION", "Manifest", "is_environment_id"]
 
-MANIFEST = "strongbox.json"
 FORMAT_NAME = "strongbox archive"
 FORMAT_VERSION = 1
 

@@ -18,11 +18,11 @@ from ..container import ZipWriter, replace_file
 from ..errors import LimitError, StrongboxError, UnsupportedError, locate
 from ..tensors import PthPlan, plan_pth
 from ..values import normalization_to_json, to_portable
-from .archive import DATA, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION, resume_member
 from .contents import Contents, Exact, SaveReport, Typed
 from .data import MARKERS, PORTABLE, SERIALIZED, TYPE
 from .json_text import check_size, dump_lines, dump_text, join_lines
-from .manifest import MANIFEST, Manifest
+from .manifest import Manifest
+from .members import DATA, MANIFEST, NORMALIZATION, SYSTEM_INFO, VARIABLES, VERSION, resume_member
 
 __all__ = ["entry_text", "write_archive"]
 

@@ -16,7 +16,7 @@ from ..values import is_known_call
 from .progress import Progress
 from .terminal import Line, Span, Terminal, print_error, wrap
 
-__all__ = ["find_archives", "report_json", "run"]
+__all__ = ["MOST_FINDINGS", "VERDICTS", "find_archives", "finding_lines", "report_json", "run"]
 
 VERDICTS = {0: ("clean", "good"), 1: ("findings", "warning"), 2: ("unreadable", "bad")}
 """Words and styles of exit codes."""
@@ -111,14 +111,15 @@ def _block(report: CheckReport, output: Terminal, *, verbose: bool) -> Iterator[
     made_by = f"{(report.algorithm or 'unknown algorithm').rpartition('.')[2]}, SB3 {report.sb3_version or 'unknown'}"
     yield [Span(f"{verdict:<10}", style), Span(f"  {report.path}  "), Span(made_by if report.readable else "", "dim")]
     for finding in report.findings[:MOST_FINDINGS]:
-        yield from _finding(finding, output)
+        yield from finding_lines(finding, output)
     if len(report.findings) > MOST_FINDINGS:
         yield f"  and {len(report.findings) - MOST_FINDINGS:,} more findings; --json has them all"
     if report.called and (verbose or report.exit_code):
         yield from _called(report.called, output, verbose=verbose)
 
 
-def _finding(finding: Finding, output: Terminal) -> Iterator[Line]:
+def finding_lines(finding: Finding, output: Terminal) -> Iterator[Line]:
+    """A finding in as many lines as it needs: its level, its place, what it says."""
     place = [finding.member] if finding.member else []
     place += [f"offset {finding.offset}"] if finding.offset is not None else []
     text = f"{', '.join(place)}: {finding.message}" if place else finding.message

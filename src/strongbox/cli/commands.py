@@ -93,6 +93,12 @@ def _play(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _checkpoints(arguments: argparse.Namespace) -> int:
+    from .checkpoints import run
+
+    return run(arguments)
+
+
 def _completion(arguments: argparse.Namespace) -> int:
     from .completion import run
 
@@ -107,6 +113,7 @@ RUN = {
     "extract": _extract,
     "export": _export,
     "play": _play,
+    "checkpoints": _checkpoints,
     "completion": _completion,
 }
 """Commands by name; each loads its module when it is called, so that help and errors come at once."""

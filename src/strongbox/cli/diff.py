@@ -33,9 +33,9 @@ Counts = Mapping[str, tuple[Any, Any]]
 def run(arguments: argparse.Namespace) -> int:
     """Compare two archives; returns 0 where they hold the same agent, 1 where not."""
     with open_archive(arguments.first) as first, open_archive(arguments.second) as second:
-        bar = Progress(Terminal(sys.stderr), 1)
+        bar = Progress(Terminal(sys.stderr), 1, text=size_text)
         try:
-            found = compare_archives(first, second, progress=lambda *done: _show_progress(bar, *done))
+            found = compare_archives(first, second, progress=bar.show_part)
         finally:
             bar.clear()
         learnt = _learnt(first, second)
@@ -45,10 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         output.print_all(_page(found, learnt, output))
     return EQUAL if found.equal else DIFFERENT
-
-
-def _show_progress(bar: Progress, done: int, total: int, name: str) -> None:
-    bar.show_part(done / max(total, 1), f"{size_text(done)} of {size_text(total)}  {name}")
 
 
 # -- what was learnt between the two --------------------------------------------------------------

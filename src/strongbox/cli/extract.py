@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy
 
-from ..archive import Archive, open_archive
+from ..archive import Archive, PackedReplay, open_archive
 from ..errors import LimitError, MismatchError, UnsupportedError, locate
 from ..tensors import StateDict, Tensor
 from ..values import normalization_to_json
@@ -104,6 +104,8 @@ class _Extraction:
                 for names in [FileNames()]
                 for name in archive.resume
             }
+        if archive.replay is not None:
+            index["replay"] = self._replay(archive.replay)
         if archive.system_info:
             lines = "".join(f"{name}: {text}\n" for name, text in archive.system_info.items())
             index["system_info"] = self._file("system_info.txt", lines.encode("utf-8", "backslashreplace"))
@@ -120,6 +122,11 @@ class _Extraction:
             name: self._state_dict(self._archive.parameters[name], f"parameters/{names.add(name)}")
             for name in self._archive.parameters
         }
+
+    def _replay(self, replay: PackedReplay) -> dict[str, Any]:
+        """The replay as it lies in the folder of a run; a segment's name is its digest, which was verified."""
+        segments = {name: self._file(f"replay/{name}.segment", replay[name]) for name in replay}
+        return {"replay": self._json("replay/replay.json", replay.replay), "segments": segments}
 
     def _state_dict(self, state_dict: StateDict, folder: str) -> dict[str, Any]:
         """One file for each tensor, and ``tree.json`` where the state dict is more than named tensors."""
@@ -180,7 +187,7 @@ class _Extraction:
         self._admit_bytes(len(text))
         return self._file(name, f"{text}\n".encode("ascii"))
 
-    def _file(self, name: str, content: bytes) -> str:
+    def _file(self, name: str, content: bytes | memoryview) -> str:
         return self._stream(name, lambda stream: stream.write(content))
 
     def _stream(self, name: str, write: Callable[[Any], Any]) -> str:

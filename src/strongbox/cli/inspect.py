@@ -1,4 +1,4 @@
-"""``strongbox inspect``: one archive on one page, as data, or one value of it in full.
+"""``strongbox inspect``: one archive on one page, as data, or one value of it in full; of a run, its newest.
 
 Each way of showing loads its module when it is called: a page should be there before a person waits.
 """
@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..archive import Archive, open_archive
 from ..errors import MismatchError, StrongboxError
 from .parser import nearest
-from .summary import summarize
+from .summary import Summary, summarize
 from .terminal import Terminal, print_error
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .checkpoints.listing import Listing
+
 __all__ = ["run"]
+
+Show: TypeAlias = "Callable[[Archive, Terminal, argparse.Namespace, Listing | None], int]"
 
 UNREADABLE = 2
 MOST_NAMES = 1000
@@ -35,33 +44,61 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _show(file: str, output: Terminal, arguments: argparse.Namespace) -> int:
-    """Show one file; what is wrong with it does not hide the next one."""
+    """Show one file, or of a run its newest checkpoint; what is wrong with it does not hide the next one."""
     show = _show_value if arguments.data is not None else _show_json if arguments.json else _show_page
     try:
+        if os.path.isdir(file) and os.path.lexists(os.path.join(file, "run.json")):
+            return _show_run(file, show, output, arguments)
         with open_archive(file) as archive:
-            return show(archive, output, arguments)
+            return show(archive, output, arguments, None)
     except StrongboxError as error:
         print_error(str(error))
         return error.exit_code
 
 
-def _show_page(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+def _show_run(path: str, show: Show, output: Terminal, arguments: argparse.Namespace) -> int:
+    from .checkpoints.listing import choose, read_run
+
+    listing = read_run(path)
+    with choose(listing, None).open() as archive:
+        return show(archive, output, arguments, listing)
+
+
+def _show_page(archive: Archive, output: Terminal, arguments: argparse.Namespace, listing: Listing | None) -> int:
     from .page import page_lines
 
-    summary = summarize(archive)
+    if listing is not None:
+        from .checkpoints.listing import listing_lines
+
+        output.print_all([*listing_lines(listing, output), ""])
+    summary = _summarize(archive, listing)
     output.print_all(page_lines(summary, output))
-    return UNREADABLE if summary.problems else 0
+    return _exit_code(summary, listing)
 
 
-def _show_json(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+def _show_json(archive: Archive, output: Terminal, arguments: argparse.Namespace, listing: Listing | None) -> int:
     from .json_form import summary_json
 
-    summary = summarize(archive)
-    output.print(json.dumps(summary_json(summary), allow_nan=False))
-    return UNREADABLE if summary.problems else 0
+    summary = _summarize(archive, listing)
+    form = summary_json(summary)
+    if listing is not None:
+        from .checkpoints.listing import listing_json
+
+        form["run"] = listing_json(listing)
+    output.print(json.dumps(form, allow_nan=False))
+    return _exit_code(summary, listing)
 
 
-def _show_value(archive: Archive, output: Terminal, arguments: argparse.Namespace) -> int:
+def _summarize(archive: Archive, listing: Listing | None) -> Summary:
+    """The facts of an archive; the replay of a run's newest checkpoint lies beside it, where it has one."""
+    return summarize(archive, replay_beside=listing is not None and listing.checkpoints[-1].replay is not None)
+
+
+def _exit_code(summary: Summary, listing: Listing | None) -> int:
+    return UNREADABLE if summary.problems or (listing is not None and listing.damaged) else 0
+
+
+def _show_value(archive: Archive, output: Terminal, arguments: argparse.Namespace, listing: Listing | None) -> int:
     from .full import full_lines
     from .json_form import value_json
 

@@ -19,9 +19,6 @@ __all__ = ["Missing", "find_missing"]
 
 Applies: TypeAlias = Callable[[Archive], bool]
 
-RESUME = "resume/"
-"""Members of this folder hold what an exact continuation needs (docs/architecture.md)."""
-
 
 @dataclass(frozen=True)
 class Missing:
@@ -31,11 +28,25 @@ class Missing:
     consequence: str
 
 
-def find_missing(archive: Archive) -> tuple[Missing, ...]:
-    """Everything that the archive lacks for an exact continuation; empty where it carries a resume state."""
-    if any(name.startswith(RESUME) for name in archive.members):
-        return ()
-    return tuple(missing for missing, applies in RULES if applies(archive))
+SAYS_NOTHING = "the resume state does not say it"
+REPLAY_BESIDE = (
+    "it is no part of this file: a run keeps it in its folder; without it, learning starts from an empty one"
+)
+
+
+def find_missing(archive: Archive, *, replay_beside: bool = False) -> tuple[Missing, ...]:
+    """Everything that the archive lacks for an exact continuation.
+
+    Of a checkpoint's archive that is what its resume state names as inexact, and the replay buffer where it
+    is neither in the archive nor known to lie beside it.
+    """
+    if not archive.resume:
+        return tuple(missing for missing, applies in RULES if applies(archive))
+    inexact = {"what is not exact": SAYS_NOTHING} if archive.inexact is None else archive.inexact
+    missing = tuple(Missing(place, reason) for place, reason in inexact.items())
+    if _is_off_policy(archive) and archive.replay is None and not replay_beside:
+        missing += (Missing("replay buffer", REPLAY_BESIDE),)
+    return missing
 
 
 def _always(archive: Archive) -> bool:

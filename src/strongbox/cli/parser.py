@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import _version
+from .checkpoints.parser import DESCRIPTION as CHECKPOINTS
+from .checkpoints.parser import EPILOG as CHECKPOINTS_EPILOG
+from .checkpoints.parser import add_actions
 
 __all__ = ["COMMANDS", "build_parser", "nearest"]
 
@@ -28,13 +31,15 @@ examples:
   strongbox convert old/*.zip --to new/
   strongbox extract ppo.zip --to ppo/
   strongbox export ppo.zip --to ppo.onnx
+  strongbox checkpoints list runs/pendulum
 
 strongbox COMMAND --help tells more of each command."""
 
 INSPECT = """\
 Show an agent on one page: algorithm, versions, spaces, schedules,
 hyperparameters, training, networks layer by layer, optimizers, size by member,
-what is not understood, and what is missing to continue training exactly.
+what is not understood, and what is missing to continue training exactly. Of the
+folder of a run, its checkpoints are listed, and the newest is shown.
 
 Of a part that cannot be read the page says why, and the exit status is 2."""
 
@@ -42,6 +47,7 @@ INSPECT_EPILOG = """\
 examples:
   strongbox inspect ppo.zip
   strongbox inspect agents/*.zip --json | jq .algorithm
+  strongbox inspect runs/pendulum
   strongbox inspect ppo.zip --data observation_space
   strongbox inspect ppo.zip --data policy_kwargs --json
 
@@ -120,6 +126,7 @@ files:
   parameters/STATE_DICT/TENSOR.npy    networks and optimizers; tree.json beside them has all that is no tensor
   variables/TENSOR.npy                other tensors of the agent
   normalization.json, system_info.txt where the archive has them
+  resume/, replay/                    what a checkpoint has besides, where it does
   data/NAME.pickle                    pickles as they are in the file, with --raw: loading one may run code
 
 exit status: 0 extracted, 2 not readable or not written"""
@@ -185,6 +192,7 @@ COMMANDS = {
     "extract": "unpack an archive into JSON and .npy files",
     "export": "write the smallest file that acts: ONNX, .npz or .zip",
     "play": "let an agent act in its environment",
+    "checkpoints": "list, show, verify, prune and pack the checkpoints of a run",
     "completion": "print a script that completes this command in a shell",
 }
 
@@ -229,7 +237,7 @@ def _add(commands: Any, name: str, description: str, epilog: str) -> argparse.Ar
 
 def _add_inspect(commands: Any) -> None:
     parser = _add(commands, "inspect", INSPECT, INSPECT_EPILOG)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an archive (.zip may be left out), or a run")
     parser.add_argument("--json", action="store_true", help="print the same as data")
     parser.add_argument("--data", metavar="NAME", help="print only this value of data, in full")
     parser.add_argument("--width", type=_width, metavar="N", help="columns of the page (default: the terminal's)")
@@ -305,6 +313,10 @@ def _add_completion(commands: Any) -> None:
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
 
 
+def _add_checkpoints(commands: Any) -> None:
+    add_actions(_add(commands, "checkpoints", CHECKPOINTS, CHECKPOINTS_EPILOG))
+
+
 PARTS = {
     "inspect": _add_inspect,
     "check": _add_check,
@@ -313,6 +325,7 @@ PARTS = {
     "extract": _add_extract,
     "export": _add_export,
     "play": _add_play,
+    "checkpoints": _add_checkpoints,
     "completion": _add_completion,
 }
 """What builds the part of each command."""

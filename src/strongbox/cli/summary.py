@@ -78,14 +78,19 @@ class Summary:
         return sum(network.parameters for network in self.networks)
 
 
-def summarize(archive: Archive) -> Summary:
-    """Gather the facts of an open archive; reads its small members, and of its tensors only what they are."""
+def summarize(archive: Archive, *, replay_beside: bool = False) -> Summary:
+    """Gather the facts of an open archive; reads its small members, and of its tensors only what they are.
+
+    ``replay_beside`` says that the archive is that of a checkpoint whose replay lies in its run.
+    """
     summary = Summary(path=archive.path, size=archive.size)
     summary.members = {name: member.size for name, member in archive.members.items()}
     summary.remarks = tuple(archive.members.remarks)
     for gather in (_gather_identity, _gather_data, _gather_tensors, _gather_statistics, _gather_losses):
         with _noting(summary):
             gather(archive, summary)
+    with _noting(summary):
+        summary.missing = find_missing(archive, replay_beside=replay_beside)
     return summary
 
 
@@ -163,4 +168,3 @@ def _gather_losses(archive: Archive, summary: Summary) -> None:
         summary.opaque = archive.opaque
     with _noting(summary):
         summary.left_out = archive.left_out
-    summary.missing = find_missing(archive)

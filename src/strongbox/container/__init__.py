@@ -13,7 +13,7 @@ from .formats import FileFormat, identify
 from .source import Source, open_source
 
 if TYPE_CHECKING:
-    from .atomic import replace_file
+    from .atomic import explain, replace_file, sync_folder
     from .plan import ZipPlan
     from .writer import Written, ZipWriter
 
@@ -27,15 +27,17 @@ __all__ = [
     "ZipWriter",
     "checksum",
     "combine_crc",
+    "explain",
     "identify",
     "open_source",
     "read_directory",
     "replace_file",
+    "sync_folder",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "replace_file":
+    if name in ("explain", "replace_file", "sync_folder"):
         from . import atomic
 
         return getattr(atomic, name)

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from ..errors import StrongboxError
 
-__all__ = ["replace_file"]
+__all__ = ["explain", "replace_file", "sync_folder"]
 
 LARGE = 8 << 20
 """Bytes from which on it pays to have work on a file done beside the writing."""
@@ -189,6 +189,11 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
+def explain(error: OSError) -> str | None:
+    """What a person can do about an error of the system, or None where nothing is known."""
+    return HINTS.get(error.errno or 0)
+
+
 @contextmanager
 def wrap_system_errors(path: str, *own: str) -> Iterator[None]:
     """Turn what the system says about this file into a :class:`StrongboxError` that says what to do."""
@@ -199,7 +204,7 @@ def wrap_system_errors(path: str, *own: str) -> Iterator[None]:
         if own and error.filename is not None and error.filename not in (path, os.path.dirname(path), *own):
             raise
         problem = f"the file cannot be written: {error.strerror or error}."
-        raise StrongboxError(problem, path=path, hint=HINTS.get(error.errno or 0)) from error
+        raise StrongboxError(problem, path=path, hint=explain(error)) from error
     except ValueError as error:
         if own or isinstance(error, StrongboxError):
             raise

@@ -18,10 +18,10 @@ from math import prod
 
 from .. import _version
 from ..archive import Archive, Contents, Exact, Typed, write_archive
-from ..archive.archive import DATA, NORMALIZATION
 from ..archive.data import PORTABLE, TYPE
 from ..archive.json_text import dump_lines
-from ..archive.manifest import MANIFEST, Manifest
+from ..archive.manifest import Manifest
+from ..archive.members import DATA, MANIFEST, NORMALIZATION
 from ..container import ZipWriter
 from ..errors import FormatError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS

@@ -162,8 +162,19 @@ def test_completion_names_every_command_and_option(shell: str, capsys: Captured)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_the_script_for_bash_runs(capsys: Captured) -> None:
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("extract --f", "--force"),
+        ("checkpoints pr", "prune"),
+        ("checkpoints prune --dr", "--dry-run"),
+        ("checkpoints prune runs/pendulum --l", "--last"),
+        ("chec", "check checkpoints"),
+    ],
+)
+def test_the_script_for_bash_runs(words: str, completed: str, capsys: Captured) -> None:
     main(["completion", "bash"])
-    script = capsys.readouterr().out + 'COMP_WORDS=(strongbox extract --f); COMP_CWORD=2; _strongbox; echo "$COMPREPLY"'
+    script = capsys.readouterr().out
+    script += f'COMP_WORDS=(strongbox {words}); COMP_CWORD={len(words.split())}; _strongbox; echo "${{COMPREPLY[*]}}"'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("--force\n", "")
+    assert (done.stdout, done.stderr) == (f"{completed}\n", "")

@@ -1,0 +1,51 @@
+"""Attributes that hold a moment of a clock: the time that has elapsed goes on.
+
+A run that stands still does not grow older. What is captured is how much time had elapsed; what is restored is the
+moment that lies so far back now. So the times that Monitor writes go on from those of the last row.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .notes import Notes
+
+__all__ = ["clocks_of", "read_clocks", "write_clocks"]
+
+CLOCKS: dict[str, dict[str, Callable[[], float]]] = {
+    "Monitor": {"t_start": time.time},
+    "VecMonitor": {"t_start": time.time},
+    "RecordEpisodeStatistics": {"episode_start_time": time.perf_counter},
+}
+"""By class: the attributes that hold a moment, and the clock that it was read from."""
+
+NEVER = -1
+"""What RecordEpisodeStatistics holds before its first reset."""
+
+
+def clocks_of(live: Any) -> Mapping[str, Callable[[], float]]:
+    """The attributes of an object that hold a moment."""
+    found = (CLOCKS[kind.__name__] for kind in type(live).__mro__ if kind.__name__ in CLOCKS)
+    return {name: clock for name, clock in next(found, {}).items() if type(vars(live).get(name)) in (float, int)}
+
+
+def read_clocks(live: Any) -> dict[str, float | None]:
+    """Seconds that have elapsed, by attribute; None where the clock has not been started."""
+    moments = {name: (clock, vars(live)[name]) for name, clock in clocks_of(live).items()}
+    return {name: None if moment == NEVER else clock() - moment for name, (clock, moment) in moments.items()}
+
+
+def write_clocks(live: Any, elapsed: Any, place: str, notes: Notes) -> None:
+    """Set each moment so far back as time had elapsed."""
+    elapsed = elapsed if type(elapsed) is dict else {}
+    for name, clock in clocks_of(live).items():
+        seconds = elapsed.get(name)
+        if seconds is None and name in elapsed:
+            setattr(live, name, NEVER)
+        elif type(seconds) is float and math.isfinite(seconds):
+            setattr(live, name, clock() - seconds)
+        else:
+            notes.add(f"{place}.{name}", "expected how much time had elapsed, in seconds")

@@ -1,0 +1,67 @@
+"""The generators of an object's spaces, those of the spaces inside a space included.
+
+``space.sample()`` draws from them. A generator is made when it is first needed, so that there may be none yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gymnasium
+
+from ...values import RandomGenerator
+from ..generators import make_generator, read_generator, write_generator
+from .notes import Notes
+
+__all__ = ["capture_spaces", "restore_spaces"]
+
+
+def capture_spaces(live: Any) -> dict[str, list[RandomGenerator | None]]:
+    """The generators of each space, by the attribute that holds it: the outer space's first."""
+    return {name: [_read(part) for part in _parts(space)] for name, space in _spaces(live).items()}
+
+
+def restore_spaces(live: Any, states: Any, place: str, notes: Notes) -> None:
+    """Put the generators back; what does not fit is reported."""
+    states = states if type(states) is dict else {}
+    for name, space in _spaces(live).items():
+        parts, found = list(_parts(space)), states.get(name)
+        if type(found) is not list or len(found) != len(parts) or not all(map(_is_state, found)):
+            notes.add(f"{place}.{name}", f"expected the random generators of {len(parts)} spaces, found others")
+            continue
+        for part, state in zip(parts, found, strict=True):
+            _write(part, state)
+
+
+def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
+    return {name: value for name, value in vars(live).items() if isinstance(value, gymnasium.Space)}
+
+
+def _is_state(state: Any) -> bool:
+    return state is None or (isinstance(state, RandomGenerator) and state.kind == "Generator")
+
+
+def _read(space: gymnasium.Space[Any]) -> RandomGenerator | None:
+    return None if space._np_random is None else read_generator(space._np_random)
+
+
+def _write(space: gymnasium.Space[Any], state: RandomGenerator | None) -> None:
+    live: Any = space._np_random
+    same_kind = live is not None and state is not None and read_generator(live).bit_generator == state.bit_generator
+    if state is None:
+        space._np_random = None  # type: ignore[assignment]
+    elif same_kind:
+        write_generator(live, state)
+    else:
+        space._np_random = make_generator(state)  # type: ignore[assignment]
+
+
+def _parts(space: gymnasium.Space[Any]) -> Iterator[gymnasium.Space[Any]]:
+    yield space
+    inner = getattr(space, "spaces", ())
+    for part in inner.values() if isinstance(inner, Mapping) else inner:
+        yield from _parts(part)
+    for name in ("feature_space", "node_space", "edge_space"):
+        if isinstance(getattr(space, name, None), gymnasium.Space):
+            yield from _parts(getattr(space, name))

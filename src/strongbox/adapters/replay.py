@@ -1,0 +1,343 @@
+"""A live replay buffer of Stable-Baselines3 as the columns that the replay store keeps, and back.
+
+Training stands still for one copy: the rows that were added since the last checkpoint go into staging arrays, which are
+used again each time. Everything after that looks at the copies alone.
+
+A buffer says where its next row goes and whether it went round, and nothing of how often. How many rows were added
+follows from the steps that the caller counts; it is held against the position, and against the newest row of the last
+checkpoint, which must be there unchanged. Where they do not agree, the whole buffer is copied: a buffer that was
+emptied, replaced in place or truncated costs bytes, never exactness. What no check of one row can see is a change of
+older rows by hand: who makes one calls :meth:`ReplayRecorder.forget`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy
+from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
+
+from ..errors import CheckpointError
+from ..values.checks import Array
+from .replay_infos import infos_from_texts, infos_to_texts
+
+__all__ = ["CapturedReplay", "ReplayReader", "ReplayRecorder", "replay_inexact", "restore_replay"]
+
+CURRENT_STARTS = "current_ep_start"
+"""The setting that holds where the running episode of each environment began."""
+LOST_INFOS = "infos left out"
+"""The setting that says why infos were left out, where some were."""
+INFOS = "infos"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturedReplay:
+    """What changed in a replay buffer since a manifest was committed, as the replay store takes it.
+
+    ``rows`` and ``late`` look into staging arrays: they hold until the recorder captures again. ``steps`` is the
+    caller's count, ``base`` the manifest that was confirmed last, None where ``rows`` is the whole buffer.
+    ``inexact`` names what of the buffer is not kept, with the reasons.
+    """
+
+    capacity: int
+    environments: int
+    place: int
+    position: int
+    full: bool
+    rows: Mapping[str, Array]
+    late: Mapping[str, Array]
+    follows: Mapping[str, str]
+    settings: Mapping[str, Any]
+    base: Any
+    steps: int
+    inexact: Mapping[str, str]
+
+
+class ReplayReader(Protocol):
+    """What fills a buffer's columns from a manifest: the replay store."""
+
+    def read(self, manifest: Any, columns: Mapping[str, Array], *, used: int | None = None) -> None:
+        """Fill all columns; rows from ``used`` on hold zeros already."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point up to which a buffer is committed, and its newest row then (None where it was empty)."""
+
+    steps: int
+    position: int
+    full: bool
+    manifest: Any
+    witness: Mapping[str, Array] | None
+
+
+class ReplayRecorder:
+    """Follows one replay buffer and copies what was added since what was last confirmed.
+
+    Raises CheckpointError for what is no replay buffer of SB3's kind.
+    """
+
+    def __init__(self, buffer: ReplayBuffer) -> None:
+        check_kind(buffer)
+        self.buffer = buffer
+        self._mark: Mark | None = None
+        self._staging: dict[str, Array] = {}
+        self._lost_infos: str | None = None
+
+    def capture(self, steps: int) -> CapturedReplay:
+        """Copy the rows that were added; ``steps`` counts the rows ever added, such as ``num_timesteps // n_envs``.
+
+        Only differences of ``steps`` matter. Memory grows to the most rows that were ever added between two captures,
+        at most to the size of the buffer.
+        """
+        buffer, ahead = self.buffer, rows_ahead(self.buffer)
+        added = self._added(steps)
+        count = min((buffer.size() if added is None else added) + ahead, buffer.buffer_size)
+        place = (buffer.pos + ahead - count) % buffer.buffer_size
+        columns, late = live_columns(buffer), late_columns(buffer)
+        rows = {name: self._copy(name, array, place, count) for name, array in columns.items()}
+        rows.update(self._texts(place, count))
+        return CapturedReplay(
+            capacity=buffer.buffer_size,
+            environments=buffer.n_envs,
+            place=place,
+            position=buffer.pos,
+            full=buffer.full,
+            rows=rows,
+            late={name: self._copy(name, array, 0, late_rows(buffer)) for name, array in late.items()},
+            follows=followed(columns),
+            settings=state_of(buffer, self._lost_infos),
+            base=None if added is None or self._mark is None else self._mark.manifest,
+            steps=steps,
+            inexact=replay_inexact(buffer, self._lost_infos),
+        )
+
+    def confirm(self, captured: CapturedReplay, manifest: Any) -> None:
+        """Take note that what was captured last is committed in ``manifest``; the next capture builds on it.
+
+        Without it, the next capture copies the same rows again and those since: a checkpoint that failed or was
+        skipped needs no care. To be called before the next capture.
+        """
+        newest = len(next(iter(captured.rows.values()))) - 1 - rows_ahead(self.buffer)
+        witness = self._mark.witness if self._mark is not None else None
+        if newest >= 0:
+            witness = {name: captured.rows[name][newest].copy() for name in live_columns(self.buffer)}
+        self._mark = Mark(captured.steps, captured.position, captured.full, manifest, witness)
+
+    def resume(self, steps: int, manifest: Any) -> None:
+        """Go on from a manifest that the buffer was just restored from."""
+        buffer = self.buffer
+        columns = live_columns(buffer)
+        newest = {name: array[buffer.pos - 1].copy() for name, array in columns.items()} if buffer.size() else None
+        self._mark = Mark(steps, buffer.pos, buffer.full, manifest, newest)
+        self._lost_infos = lost_infos(manifest)
+
+    def forget(self) -> None:
+        """Have the next capture copy the whole buffer."""
+        self._mark = None
+
+    def _added(self, steps: int) -> int | None:
+        """Rows that were added since the mark, or None where that cannot be relied on."""
+        mark, buffer = self._mark, self.buffer
+        if mark is None or steps < mark.steps:
+            return None
+        added = steps - mark.steps
+        end = mark.position + added
+        if (buffer.pos, buffer.full) != (end % buffer.buffer_size, mark.full or end >= buffer.buffer_size):
+            return None
+        if mark.witness is not None and added < buffer.buffer_size - rows_ahead(buffer):
+            live = live_columns(buffer)
+            if any(live[name][mark.position - 1].tobytes() != row.tobytes() for name, row in mark.witness.items()):
+                return None
+        return added
+
+    def _texts(self, place: int, count: int) -> dict[str, Array]:
+        """The infos of rows as texts, where there are any; the only thing that is not just copied."""
+        texts = {}
+        for name, infos in live_infos(self.buffer).items():
+            rows = infos.take(range(place, place + count), axis=0, mode="wrap")
+            texts[name], reason = infos_to_texts(rows)
+            self._lost_infos = reason or self._lost_infos
+        return texts
+
+    def _copy(self, name: str, array: Array, place: int, count: int) -> Array:
+        """Copy rows of a ring, which may go round its end, into the staging array of their column."""
+        staged = self._staging.get(name)
+        if staged is None or len(staged) < count:
+            # A little more than is needed: the next checkpoint may be a few rows later.
+            rows = min(count + count // 8 + 1, len(array))
+            staged = self._staging[name] = numpy.empty((rows, *array.shape[1:]), array.dtype)
+        straight = min(count, len(array) - place)
+        staged[:straight] = array[place : place + straight]
+        staged[straight:count] = array[: count - straight]
+        return staged[:count]
+
+
+def restore_replay(buffer: ReplayBuffer, manifest: Any, store: ReplayReader) -> Mapping[str, str]:
+    """Fill a live buffer with what a manifest names, in place and to the last bit; returns what is inexact, by name.
+
+    Raises CheckpointError where the buffer is of another size or of other spaces than the one that was kept, and
+    whatever the store raises. The buffer is then empty.
+    """
+    check_kind(buffer)
+    check_fit(buffer, manifest)
+    starts = read_starts(buffer, manifest)
+    used = min(buffer.size() + rows_ahead(buffer), buffer.buffer_size) if buffer.size() else 0
+    buffer.reset()
+    store.read(manifest, {**live_columns(buffer), **late_columns(buffer), **live_infos(buffer)}, used=used)
+    if isinstance(buffer, HerReplayBuffer):
+        check_episodes(buffer)
+        infos_from_texts(buffer.infos)
+        buffer._current_ep_start[...] = starts
+    buffer.pos, buffer.full = manifest.position, manifest.full
+    return replay_inexact(buffer, lost_infos(manifest))
+
+
+def replay_inexact(buffer: ReplayBuffer, lost: str | None = None) -> dict[str, str]:
+    """What of a live buffer a checkpoint does not keep: ``replay_buffer.NAME`` and the reason.
+
+    ``lost`` says why infos were left out, where some were.
+    """
+    reasons = {} if lost is None else {"replay_buffer.infos": lost}
+    known = {*KNOWN_ATTRIBUTES, *late_columns(buffer)}
+    for name in sorted(vars(buffer).keys() - known):
+        reasons[f"replay_buffer.{name}"] = (
+            f"an attribute of {type(buffer).__name__} that Stable-Baselines3's own replay buffers do not have"
+        )
+    return reasons
+
+
+def check_kind(buffer: Any) -> None:
+    """Raise CheckpointError for what is no replay buffer."""
+    if not isinstance(buffer, ReplayBuffer):
+        raise CheckpointError(
+            f"expected a replay buffer of Stable-Baselines3 or one derived from it, found a {type(buffer).__name__}."
+        )
+
+
+def live_columns(buffer: ReplayBuffer) -> dict[str, Array]:
+    """The buffer's own arrays (capacity, environments, …) whose rows are written once, by name."""
+    names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+    return {name: array for of in names if hasattr(buffer, of) for name, array in named_arrays(of, getattr(buffer, of))}
+
+
+def named_arrays(name: str, arrays: Any) -> Iterator[tuple[str, Array]]:
+    """An array, or one for each key of a dictionary of them, with their names as columns."""
+    if isinstance(arrays, Mapping):
+        yield from ((f"{name}/{key}", array) for key, array in arrays.items())
+    else:
+        yield name, arrays
+
+
+def late_columns(buffer: ReplayBuffer) -> dict[str, Array]:
+    """The buffer's own arrays whose earlier rows may change: HER's, and any that a derived class has for each row."""
+    if type(buffer) in (ReplayBuffer, NStepReplayBuffer):
+        return {}
+    leading = (buffer.buffer_size, buffer.n_envs)
+    return {
+        name: value
+        for name, value in vars(buffer).items()
+        if name not in KNOWN_ATTRIBUTES and isinstance(value, numpy.ndarray)
+        if value.shape[:2] == leading and value.dtype.kind in "biufc"
+    }
+
+
+def late_rows(buffer: ReplayBuffer) -> int:
+    """Rows of late columns that may hold something: a derived class may write where HER does not."""
+    return buffer.size() if type(buffer) is HerReplayBuffer else buffer.buffer_size
+
+
+def live_infos(buffer: ReplayBuffer) -> dict[str, Array]:
+    """HER's own array of infos, where it keeps any."""
+    return {INFOS: buffer.infos} if isinstance(buffer, HerReplayBuffer) and buffer.copy_info_dict else {}
+
+
+def lost_infos(manifest: Any) -> str | None:
+    """Why infos were left out of what a manifest names; None where none were."""
+    reason = manifest.settings.get(LOST_INFOS)
+    return reason if isinstance(reason, str) else None
+
+
+def followed(columns: Mapping[str, Array]) -> dict[str, str]:
+    """Columns that repeat another one's next row."""
+    return {name: name.removeprefix("next_") for name in columns if name.startswith("next_observations")}
+
+
+def rows_ahead(buffer: ReplayBuffer) -> int:
+    """Rows written ahead of the position: with ``optimize_memory_usage`` the newest next observation is one."""
+    return 1 if buffer.optimize_memory_usage else 0
+
+
+def state_of(buffer: ReplayBuffer, lost: str | None) -> dict[str, Any]:
+    """What is kept of a buffer besides its columns, position and fill."""
+    settings: dict[str, Any] = {"class": f"{type(buffer).__module__}.{type(buffer).__qualname__}"}
+    if isinstance(buffer, HerReplayBuffer):
+        settings[CURRENT_STARTS] = buffer._current_ep_start.tolist()
+    if lost is not None:
+        settings[LOST_INFOS] = lost
+    return settings
+
+
+def check_fit(buffer: ReplayBuffer, manifest: Any) -> None:
+    """Raise CheckpointError, saying what is different, where a manifest is of another buffer."""
+    hint = "Make the model with the settings and the environment of the checkpoint, or go on without its replay buffer."
+    for what, live, kept in (
+        ("rows", buffer.buffer_size, manifest.capacity),
+        ("environments", buffer.n_envs, manifest.environments),
+    ):
+        if live != kept:
+            raise CheckpointError(f"expected a replay buffer of {kept:,} {what}, found {live:,}.", hint=hint)
+    live_kinds = {
+        name: (array.dtype.str, array.shape[2:])
+        for name, array in {**live_columns(buffer), **late_columns(buffer)}.items()
+    }
+    live_kinds.update(dict.fromkeys(live_infos(buffer), ("text", ())))
+    kept_kinds = {
+        name: (column.dtype, column.shape) for name, column in {**manifest.columns, **manifest.late_columns}.items()
+    }
+    for name in sorted(live_kinds.keys() | kept_kinds.keys()):
+        found, expected = live_kinds.get(name), kept_kinds.get(name)
+        if found != expected:
+            problem = f"expected {described(expected)} for {name!r} in the replay buffer, found {described(found)}."
+            raise CheckpointError(problem, hint=hint)
+
+
+def described(kind: tuple[str, tuple[int, ...]] | None) -> str:
+    if kind is None or kind[0] == "text":
+        return "nothing" if kind is None else "info dictionaries"
+    return f"{numpy.dtype(kind[0]).name} of shape {kind[1]}"
+
+
+def read_starts(buffer: ReplayBuffer, manifest: Any) -> list[int]:
+    """Where the running episode of each environment began; raises CheckpointError where that is not said."""
+    if not isinstance(buffer, HerReplayBuffer):
+        return []
+    starts = manifest.settings.get(CURRENT_STARTS)
+    if (
+        not isinstance(starts, list)
+        or len(starts) != buffer.n_envs
+        or not all(type(start) is int and 0 <= start < buffer.buffer_size for start in starts)
+    ):
+        raise CheckpointError(f"expected {CURRENT_STARTS!r} to be a place in the buffer for each environment.")
+    return starts
+
+
+def check_episodes(buffer: HerReplayBuffer) -> None:
+    """Raise CheckpointError where episodes lie outside of the buffer: HER would make arrays of their length."""
+    for array, most in ((buffer.ep_start, buffer.buffer_size - 1), (buffer.ep_length, buffer.buffer_size)):
+        if int(array.min()) < 0 or int(array.max()) > most:
+            raise CheckpointError("expected episodes inside of the replay buffer, found one beyond it.")
+
+
+KNOWN_ATTRIBUTES = frozenset(
+    (
+        *("buffer_size", "observation_space", "action_space", "obs_shape", "action_dim", "pos", "full", "device"),
+        *("n_envs", "optimize_memory_usage", "handle_timeout_termination", "observations", "next_observations"),
+        *("actions", "rewards", "dones", "timeouts", "n_steps", "gamma", "env", "copy_info_dict", "infos"),
+        *("goal_selection_strategy", "n_sampled_goal", "her_ratio", "_current_ep_start"),
+    )
+)
+"""What SB3's own replay buffers have: settings that the script gives, and state that is kept or has its own rule."""

@@ -1,0 +1,222 @@
+"""The callbacks of a run: what each remembers, from the live tree and back into another one of the same shape.
+
+A callback is known by its place in the tree and its class. SB3's own are read through a table of plain
+attributes; any other that offers ``state_dict`` and ``load_state_dict`` speaks for itself; of the rest only the
+counters are kept that every callback has, and it is named where it has attributes that look like state.
+Environments for evaluation are captured as the training's own are.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy
+from stable_baselines3.common import callbacks as sb3
+from stable_baselines3.common.vec_env import VecEnv
+
+from ...errors import MismatchError, StrongboxError, UnsupportedError
+from ...limits import DEFAULT_LIMITS
+from ...values import find_opaque, to_portable, to_value
+from ..environments import capture_environments, restore_environments, watch_environments
+from ..foreign import pickle_bounded, read_nodes
+from ..restore import Restorer
+
+__all__ = ["capture_callbacks", "restore_callbacks", "walk_callbacks", "watch_callbacks"]
+
+ALL = ("n_calls", "num_timesteps")
+"""What every callback counts."""
+
+KNOWN: dict[type, tuple[str, ...]] = {
+    sb3.CheckpointCallback: (),
+    sb3.ConvertCallback: (),
+    sb3.EventCallback: (),
+    sb3.EvalCallback: (
+        *("best_mean_reward", "last_mean_reward", "evaluations_results", "evaluations_timesteps"),
+        *("evaluations_length", "evaluations_successes", "_is_success_buffer"),
+    ),
+    sb3.EveryNTimesteps: ("last_time_trigger",),
+    sb3.LogEveryNTimesteps: ("last_time_trigger",),
+    sb3.ProgressBarCallback: (),
+    sb3.StopTrainingOnMaxEpisodes: ("n_episodes",),
+    sb3.StopTrainingOnNoModelImprovement: ("last_best_mean_reward", "no_improvement_evals"),
+    sb3.StopTrainingOnRewardThreshold: (),
+}
+"""SB3's own callbacks, and what each remembers besides its counters."""
+
+PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, deque, numpy.ndarray, numpy.generic)
+"""Types of attributes that look like state."""
+
+EXPECTED: dict[type, tuple[type, ...]] = {float: (float, int), int: (int,), list: (list,)}
+"""What may stand for an attribute of SB3's own, by the type that a new callback has there."""
+
+
+def walk_callbacks(root: sb3.BaseCallback) -> Iterator[tuple[str, sb3.BaseCallback]]:
+    """Every callback of a tree with its place, such as ``EvalCallback/callback_on_new_best StopTraining``.
+
+    Lists are none themselves: their callbacks count as if they stood where the list stands. Of several of one class
+    in one place, the second is ``EvalCallback 2``.
+    """
+    yield from _walk([root], "", set())
+
+
+def _walk(callbacks: Sequence[Any], above: str, seen: set[int]) -> Iterator[tuple[str, sb3.BaseCallback]]:
+    counts: Counter[str] = Counter()
+    for callback in _flat(callbacks):
+        if id(callback) in seen:
+            continue
+        seen.add(id(callback))
+        kind = type(callback).__name__
+        counts[kind] += 1
+        place = f"{above}{kind}" if counts[kind] == 1 else f"{above}{kind} {counts[kind]}"
+        yield place, callback
+        for name in ("callback_on_new_best", "callback"):
+            yield from _walk([getattr(callback, name, None)], f"{place}/{name} ", seen)
+
+
+def _flat(callbacks: Sequence[Any]) -> Iterator[sb3.BaseCallback]:
+    for callback in callbacks:
+        if isinstance(callback, sb3.CallbackList):
+            yield from _flat(callback.callbacks)
+        elif isinstance(callback, sb3.BaseCallback):
+            yield callback
+
+
+def watch_callbacks(root: sb3.BaseCallback) -> None:
+    """Let the environments for evaluation be watched from here on, as the training's are."""
+    for _, callback in walk_callbacks(root):
+        environment = getattr(callback, "eval_env", None)
+        if isinstance(environment, VecEnv):
+            watch_environments(environment)
+
+
+# -- from the live tree -----------------------------------------------------------------------------
+
+
+def capture_callbacks(
+    root: sb3.BaseCallback, *, without: sb3.BaseCallback | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the callbacks of a tree remember, by place, and what is inexact by name.
+
+    ``without`` is a callback that keeps no state of its own.
+    """
+    state: dict[str, Any] = {}
+    inexact: dict[str, str] = {}
+    for place, callback in walk_callbacks(root):
+        if callback is not without:
+            state[place] = _capture(callback, place, inexact)
+    return state, inexact
+
+
+def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) -> dict[str, Any]:
+    state: dict[str, Any] = {name: int(getattr(callback, name)) for name in ALL}
+    for kind in KNOWN:
+        if isinstance(callback, kind):
+            state.update({name: _plain(getattr(callback, name)) for name in KNOWN[kind]})
+    if callable(getattr(callback, "state_dict", None)) and callable(getattr(callback, "load_state_dict", None)):
+        _capture_own(callback, place, state, inexact)
+    elif type(callback) not in KNOWN:
+        _name_unknown(callback, place, inexact)
+    elif isinstance(callback, sb3.ConvertCallback):
+        _name_function(callback, place, inexact)
+    environment = getattr(callback, "eval_env", None)
+    if isinstance(environment, VecEnv):
+        captured = capture_environments(environment)
+        state["environments"] = captured.state
+        inexact.update({f"callback {place}: {name}": reason for name, reason in captured.inexact.items()})
+    return state
+
+
+def _plain(value: Any) -> Any:
+    """A copy of Python's own numbers and lists for numpy's."""
+    if isinstance(value, numpy.generic):
+        return value.item()
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _capture_own(callback: Any, place: str, state: dict[str, Any], inexact: dict[str, str]) -> None:
+    """What a callback says of itself, where it has a portable form."""
+    try:
+        decoded, _ = read_nodes(pickle_bounded(callback.state_dict()))
+        value = to_value(decoded, limits=DEFAULT_LIMITS)
+        parts = find_opaque(value)
+        if parts:
+            raise UnsupportedError(f"a part of its state_dict is not understood: {parts[0][1].reason}")
+        to_portable(value)
+        state["own"] = value
+    except StrongboxError as error:
+        inexact[f"callback {place}"] = error.problem
+
+
+def _name_unknown(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) -> None:
+    """Name a callback that may remember something which it does not tell."""
+    known = {name for kind in KNOWN if isinstance(callback, kind) for name in _attributes_of(kind)}
+    given = set(inspect.signature(type(callback)).parameters)
+    found = [
+        name
+        for name, value in vars(callback).items()
+        if isinstance(value, PLAIN) and name not in known | BASIC and name.lstrip("_") not in given
+    ]
+    if found:
+        inexact[f"callback {place}"] = (
+            f"{', '.join(sorted(found))} may be state and begins anew: {type(callback).__name__} has no "
+            "state_dict() and load_state_dict()"
+        )
+
+
+BASIC = frozenset((*ALL, "verbose", "locals", "globals", "parent", "model"))
+"""Attributes that every callback has."""
+
+
+def _attributes_of(kind: type) -> frozenset[str]:
+    """The attributes that SB3's own class has, found in the code of its methods."""
+    methods = (item for base in kind.__mro__ for item in vars(base).values() if isinstance(item, types.FunctionType))
+    return frozenset(name for method in methods for name in method.__code__.co_names)
+
+
+def _name_function(callback: sb3.ConvertCallback, place: str, inexact: dict[str, str]) -> None:
+    """Name a function that is bound to something, which may remember."""
+    function = callback.callback
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, sb3.BaseCallback) or (owner is None and not getattr(function, "__closure__", None)):
+        return
+    inexact[f"callback {place}"] = "a function that is bound to objects, which may remember something; they begin anew"
+
+
+# -- into another tree of the same shape ---------------------------------------------------------------
+
+
+def restore_callbacks(root: sb3.BaseCallback, state: Any, *, without: sb3.BaseCallback | None = None) -> dict[str, str]:
+    """Put back what callbacks remembered; gives what is inexact, by name. One that the script has added begins anew."""
+    if not isinstance(state, Mapping):
+        raise MismatchError("expected a mapping in resume/callbacks.json, found none.")
+    inexact: dict[str, str] = {}
+    places = {place: callback for place, callback in walk_callbacks(root) if callback is not without}
+    for place in state.keys() - places.keys():
+        if isinstance(state[place], Mapping) and state[place].keys() <= set(ALL):
+            continue  # it has remembered nothing
+        inexact[f"callback {place}"] = "it was there at the checkpoint, and the script has none in its place"
+    for place, callback in places.items():
+        if place in state:
+            _restore(callback, place, state[place], inexact)
+    return inexact
+
+
+def _restore(callback: Any, place: str, state: Any, inexact: dict[str, str]) -> None:
+    if not isinstance(state, Mapping):
+        raise MismatchError(f"expected a mapping for the callback {place}, found {type(state).__name__}.")
+    names = {*ALL, *(name for kind in KNOWN if isinstance(callback, kind) for name in KNOWN[kind])}
+    for name in sorted(names & state.keys()):
+        live = getattr(callback, name)
+        if type(state[name]) not in EXPECTED.get(type(live), (type(live),)):
+            raise MismatchError(f"expected {name} of {place} to be a {type(live).__name__}, found another type.")
+        setattr(callback, name, Restorer()(state[name]))
+    if "own" in state and callable(getattr(callback, "load_state_dict", None)):
+        callback.load_state_dict(Restorer()(state["own"]))
+    environment = getattr(callback, "eval_env", None)
+    if "environments" in state and isinstance(environment, VecEnv):
+        lost = restore_environments(environment, state["environments"], logs={})
+        inexact.update({f"callback {place}: {name}": reason for name, reason in lost.items()})

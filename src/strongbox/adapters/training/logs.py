@@ -1,0 +1,249 @@
+"""The logs of a run: one curve in the same files, however often the run is interrupted.
+
+At a checkpoint it is written down how far each file had come. When the run goes on, what was written after the
+checkpoint is cut off, since the same steps are done again, and whatever SB3 has opened in the meantime is put
+back onto the old files: a CSV or JSON file that it emptied gets its rows back, a new folder for TensorBoard
+goes away again. Only files are touched that the script itself has its logger write, whatever a checkpoint
+says; and a copy is kept in the run's folder before the script can empty anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stable_baselines3.common import logger as sb3
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from ...container import replace_file
+
+__all__ = ["LogPositions", "continue_logs", "discard_logs", "opened_events", "preserve_logs", "remove_events"]
+
+EVENTS = "events.out.tfevents"
+"""How the names of TensorBoard's files begin."""
+
+TEXT_FILES = {".csv": sb3.CSVOutputFormat, ".json": sb3.JSONOutputFormat, ".txt": sb3.HumanOutputFormat}
+"""Outputs that are one file each, by how the names of these end."""
+
+TEXT_NAMES = ("progress", "log")
+"""How the names of these begin."""
+
+MONITOR = "monitor.csv"
+"""How the names of Monitor's files end; they belong to the environments."""
+
+BLOCK = 1 << 20
+
+
+def text_outputs(logger: sb3.Logger) -> Iterator[tuple[Path, Any]]:
+    """The outputs of a logger that are a text file each, with its path."""
+    outputs: list[Any] = list(logger.output_formats)
+    for output in outputs:
+        if type(output) in TEXT_FILES.values() and getattr(output, "own_file", True):
+            yield Path(output.file.name).absolute(), output
+
+
+def event_outputs(logger: sb3.Logger) -> Iterator[tuple[Path, sb3.TensorBoardOutputFormat]]:
+    """The outputs of a logger for TensorBoard, with the folder of each."""
+    for output in logger.output_formats:
+        if isinstance(output, sb3.TensorBoardOutputFormat):
+            yield Path(output.writer.log_dir).absolute(), output
+
+
+def _event_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob(f"{EVENTS}*") if file.is_file())
+
+
+class LogPositions:
+    """How far the outputs of a logger have come, asked for at every checkpoint."""
+
+    def __init__(self) -> None:
+        self._counted: dict[Path, tuple[int, int, bytes]] = {}
+
+    def sizes(self, logger: sb3.Logger) -> dict[str, int]:
+        """The size of each output's file in bytes, by path; SB3 flushes them whenever it writes."""
+        files = [path for path, _ in text_outputs(logger)]
+        files += [file for folder, _ in event_outputs(logger) for file in _event_files(folder)]
+        return {str(file): file.stat().st_size for file in files if file.exists()}
+
+    def rows(self, logger: sb3.Logger) -> dict[str, int]:
+        """The lines of each CSV file by its name: a new column makes SB3 write it again, so that sizes say nothing."""
+        files = [path for path, output in text_outputs(logger) if isinstance(output, sb3.CSVOutputFormat)]
+        return {path.name: self._count_lines(path) for path in files if path.exists()}
+
+    def _count_lines(self, path: Path) -> int:
+        """The lines of a file; only what was added since the last time is read, under the same first line."""
+        size, lines, head = self._counted.get(path, (0, 0, b""))
+        with path.open("rb") as file:
+            first = file.readline()
+            if first != head:
+                size, lines = 0, 0
+            file.seek(size)
+            for block in iter(lambda: file.read(BLOCK), b""):
+                size, lines = size + len(block), lines + block.count(b"\n")
+        self._counted[path] = size, lines, first
+        return lines
+
+
+# -- before the script makes its model -------------------------------------------------------------------
+
+
+def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Path) -> dict[str, str]:
+    """Copy what text files held at a checkpoint, before the script opens them anew, which empties them.
+
+    Gives the copies by the path of the file. One that is there already is from an earlier attempt to go on from
+    the same checkpoint, and is kept. Only files are read whose names are those of SB3's logger and Monitor.
+    """
+    copies: dict[str, str] = {}
+    for path, size in sizes.items():
+        source = Path(path)
+        if not (source.name.endswith(MONITOR) or (source.suffix in TEXT_FILES and source.name.startswith(TEXT_NAMES))):
+            continue
+        copy = folder / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}{source.suffix}"
+        if not copy.exists() and source.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            with source.open("rb") as file, replace_file(copy) as written:
+                _copy_beginning(file, written, size, rows.get(source.name))
+        if copy.is_file():
+            copies[path] = str(copy)
+    return copies
+
+
+def _copy_beginning(file: BinaryIO, written: BinaryIO, size: int, rows: int | None) -> None:
+    if rows is not None:
+        written.writelines(itertools.islice(file, rows))
+        return
+    while size and (block := file.read(min(size, BLOCK))):
+        written.write(block)
+        size -= len(block)
+
+
+# -- after SB3 has opened its outputs ----------------------------------------------------------------------
+
+
+def continue_logs(
+    model: BaseAlgorithm, sizes: Mapping[str, int], rows: Mapping[str, int], copies: Mapping[str, str]
+) -> dict[str, str]:
+    """Let a model's logger go on in the files that a checkpoint names; gives what does not, with the reason.
+
+    ``copies`` is what :func:`preserve_logs` gave.
+    """
+    lost: dict[str, str] = {}
+    events: dict[Path, dict[str, int]] = {}
+    for path, size in sizes.items():
+        place = Path(path)
+        if place.name.startswith(EVENTS):
+            events.setdefault(place.parent, {})[place.name] = size
+        elif not place.name.endswith(MONITOR) and (
+            reason := _continue_text(model, place, size, rows, copies.get(path))
+        ):
+            lost[f"log {place.name}"] = reason
+    for place, files in events.items():
+        if reason := _continue_events(model, place, files):
+            lost[f"log {place.name}"] = reason
+    return lost
+
+
+def _continue_text(
+    model: BaseAlgorithm, path: Path, size: int, rows: Mapping[str, int], copy: str | None
+) -> str | None:
+    output = next((output for place, output in text_outputs(model.logger) if place == path), None)
+    if output is None:
+        return "the script writes no such file any more"
+    if copy is None:
+        return "it was not there any more when the run went on; it begins anew"
+    content = Path(copy).read_text(encoding=output.file.encoding)
+    output.file.seek(0)
+    output.file.truncate()
+    output.file.write(content)
+    output.file.flush()
+    if isinstance(output, sb3.CSVOutputFormat):
+        output.keys = content.partition("\n")[0].split(",") if content else []
+    short = content.count("\n") < rows[path.name] if path.name in rows else os.stat(copy).st_size < size
+    return "it is shorter than it was at the checkpoint" if short else None
+
+
+def _continue_events(model: BaseAlgorithm, folder: Path, files: Mapping[str, int]) -> str | None:
+    found = list(event_outputs(model.logger))
+    if not found:
+        return "the script writes none for TensorBoard any more"
+    live, output = next((pair for pair in found if pair[0] == folder), found[0])
+    if live != folder and not _is_sibling(model, live, folder):
+        return "the script has its logs in another place now; they begin anew there"
+    if live != folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_output(live, output)
+        position = model.logger.output_formats.index(output)
+        output = model.logger.output_formats[position] = sb3.TensorBoardOutputFormat(str(folder))
+        model.logger.dir = str(folder)
+    return _cut_events(folder, files, keep=_own_file(output))
+
+
+def _is_sibling(model: BaseAlgorithm, live: Path, folder: Path) -> bool:
+    """Whether a folder is one that SB3 itself numbers beside the one that it has opened."""
+    place = None if model.tensorboard_log is None else Path(model.tensorboard_log).absolute()
+    mine, other = live.name.rpartition("_"), folder.name.rpartition("_")
+    return live.parent == folder.parent == place and mine[0] == other[0] and other[2].isdigit()
+
+
+def _cut_events(folder: Path, files: Mapping[str, int], *, keep: str | None) -> str | None:
+    """Cut off what was written after a checkpoint: it is written again."""
+    found = {file.name: file.stat().st_size for file in _event_files(folder)}
+    for name, size in found.items():
+        if name not in files and name != keep:
+            (folder / name).unlink()
+        elif size > files.get(name, size):
+            os.truncate(folder / name, files[name])
+    whole = all(found.get(name, -1) >= size for name, size in files.items())
+    return None if whole else "a part of it is not there any more"
+
+
+def opened_events(model: BaseAlgorithm) -> list[str]:
+    """The files for TensorBoard that a model's logger has opened, by path."""
+    names = ((folder, _own_file(output)) for folder, output in event_outputs(model.logger))
+    return [str(folder / name) for folder, name in names if name is not None]
+
+
+def remove_events(model: BaseAlgorithm, paths: Iterable[str], *, kept: Collection[str]) -> None:
+    """Remove files for TensorBoard that a run has opened after its checkpoint: what is in them is done again.
+
+    Only those inside of the model's own ``tensorboard_log``, and folders that are empty then.
+    """
+    if model.tensorboard_log is None:
+        return
+    place = Path(model.tensorboard_log).absolute()
+    for file in map(Path, paths):
+        if str(file) not in kept and file.name.startswith(EVENTS) and file.parent.parent == place and file.is_file():
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
+
+
+def discard_logs(model: BaseAlgorithm) -> None:
+    """Take away what SB3 has opened for a part of the script that is passed over; its logs are written already."""
+    custom: bool = model._custom_logger
+    if custom:
+        return
+    for folder, output in list(event_outputs(model.logger)):
+        _remove_output(folder, output)
+        model.logger.output_formats.remove(output)
+
+
+def _remove_output(folder: Path, output: Any) -> None:
+    """Close an output that has written nothing but its head, and remove its file, and its folder if that is empty."""
+    name = _own_file(output)
+    output.close()
+    if name is not None:
+        (folder / name).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _own_file(output: Any) -> str | None:
+    """The file that an output for TensorBoard writes."""
+    writer = getattr(output.writer.file_writer, "event_writer", None)
+    name = getattr(writer, "_file_name", None)
+    return Path(name).name if isinstance(name, str) else None

@@ -1,0 +1,283 @@
+"""One live model while a run trains it: what it is at a clean point, and how it becomes that again.
+
+A checkpoint is put back in two parts, because SB3's ``learn()`` does things of its own on the way to the
+first rollout. At its start (:meth:`Session.prepare`) come parameters, counters, the replay buffer and the logs,
+so that whatever looks at them does as it would have done; at the clean point itself (:meth:`Session.restore`)
+everything that has been overwritten or drawn in between, the random states last of all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from ...archive import Archive, Contents, Entry, Typed
+from ...errors import MismatchError
+from ..attributes import known_base
+from ..capture import capture
+from ..environments import capture_environments, restore_environments, watch_environments
+from ..into import fill_into
+from ..normalization import capture_normalization
+from ..random_states import capture_random_states, restore_random_states
+from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, restore_replay
+from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
+from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
+from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
+from .pending import capture_pending, continue_iterations, restore_pending
+from .saved import Saved, read_saved
+from .settings import is_state
+from .staging import Staging
+
+__all__ = ["Captured", "Session"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """A model at a clean point: nothing in it refers to memory that training changes.
+
+    ``inexact`` maps what is not captured exactly to the reason, ``logs`` the paths of log files to their sizes
+    in bytes, ``metrics`` names to numbers that checkpoints are compared by. ``replay`` is what the replay buffer has
+    more than the last time, where the model has one.
+    """
+
+    contents: Contents
+    inexact: Mapping[str, str]
+    logs: Mapping[str, int]
+    metrics: Mapping[str, float]
+    replay: CapturedReplay | None
+
+
+class Session:
+    """A live model that a run trains; every environment that it has is watched from here on."""
+
+    def __init__(self, model: Any) -> None:
+        if not isinstance(model, BaseAlgorithm):
+            raise MismatchError(f"expected a model of Stable-Baselines3 from make_model, found {type(model).__name__}.")
+        environment = model.get_env()
+        if environment is None:
+            raise MismatchError("expected a model with an environment from make_model, found one without.")
+        self.model: BaseAlgorithm = model
+        self.iterations = 0
+        self._environment = environment
+        self._callback: BaseCallback | None = None
+        self._staging = Staging()
+        self._positions = LogPositions()
+        self._entries: dict[str, tuple[Any, Entry]] = {}
+        self._before_draw: dict[str, Any] = {}
+        self._end_iterations: Callable[[], None] | None = None
+        buffer = getattr(model, "replay_buffer", None)
+        self.recorder = None if buffer is None else ReplayRecorder(buffer)
+        """What follows the replay buffer, where the model has one."""
+        watch_environments(environment)
+
+    # -- what it is -----------------------------------------------------------------------------------
+
+    @property
+    def algorithm(self) -> str:
+        """The full name of the model's class."""
+        return f"{type(self.model).__module__}.{type(self.model).__qualname__}"
+
+    @property
+    def environment_id(self) -> str | None:
+        """The id of the environment in gymnasium's registry, where it is of it."""
+        try:
+            spec = self._environment.get_attr("spec", 0)[0]
+        except AttributeError:
+            return None
+        return getattr(spec, "id", None)
+
+    @property
+    def steps(self) -> int:
+        """SB3's own counter of steps."""
+        return int(self.model.num_timesteps)
+
+    def set_steps(self, steps: int) -> None:
+        """Put SB3's counter of steps somewhere else."""
+        self.model.num_timesteps = steps
+
+    @property
+    def total(self) -> int:
+        """The counter at which the current call of ``learn()`` ends."""
+        return int(self._learn_locals.get("total_timesteps", self.model._total_timesteps))
+
+    @property
+    def logs_here(self) -> bool:
+        """Whether a continuation from here logs after the same rollouts: SB3 counts them anew in each ``learn()``."""
+        interval = self._learn_locals.get("log_interval")
+        if not isinstance(self.model, OnPolicyAlgorithm) or not isinstance(interval, int) or interval < 1:
+            return True
+        return self.iterations % interval == 0
+
+    @property
+    def stops_at_steps(self) -> bool:
+        """Whether a callback can stop the training at a step; ARS asks none of them."""
+        return not self._draws_early
+
+    @property
+    def _draws_early(self) -> bool:
+        return known_base(type(self.model)).__name__ == "ARS"
+
+    @property
+    def _learn_locals(self) -> Mapping[str, Any]:
+        return {} if self._callback is None else self._callback.locals
+
+    @property
+    def _root(self) -> BaseCallback:
+        assert self._callback is not None
+        root = self._learn_locals.get("callback")
+        return root if isinstance(root, BaseCallback) else self._callback
+
+    def metrics(self) -> dict[str, float]:
+        """Numbers that checkpoints are compared by: the last evaluation, and the episodes of late."""
+        found: dict[str, float] = {}
+        for _, callback in walk_callbacks(self._root):
+            if isinstance(callback, EvalCallback) and numpy.isfinite(callback.last_mean_reward):
+                found.setdefault("eval/mean_reward", float(callback.last_mean_reward))
+        episodes = [episode["r"] for episode in self.model.ep_info_buffer or () if "r" in episode]
+        if episodes:
+            found["rollout/ep_rew_mean"] = float(numpy.mean(episodes))
+        return found
+
+    def opened_logs(self) -> list[str]:
+        """The files that this call of ``learn()`` has opened for TensorBoard, by path."""
+        return opened_events(self.model)
+
+    def remove_logs(self, paths: Iterable[str], *, kept: Collection[str]) -> None:
+        """Remove such files that were opened after the checkpoint which the run goes on from."""
+        remove_events(self.model, paths, kept=kept)
+
+    # -- from live to kept -------------------------------------------------------------------------------
+
+    def begin(self, callback: BaseCallback) -> None:
+        """Take notice that ``learn()`` begins, and of all its callbacks."""
+        self._callback = callback
+        self.iterations = 0
+        watch_callbacks(self._root)
+        self.note_draws()
+
+    def end(self) -> None:
+        """Take notice that ``learn()`` ends."""
+        if self._end_iterations is not None:
+            self._end_iterations()
+            self._end_iterations = None
+
+    def note_draws(self) -> None:
+        """Keep the random states that ARS draws its next perturbations from, before the rollout begins."""
+        if self._draws_early:
+            self._before_draw = capture_random_states()
+
+    def capture(self, run: Mapping[str, Any], *, steps: int, replay: bool = True) -> Captured:
+        """Everything at this clean point, copied; ``run`` is what the run itself adds to the resume state.
+
+        ``steps`` are those of the run as a whole; ``replay`` says whether to capture the replay buffer too.
+        """
+        model = self.model
+        live = model.get_vec_normalize_env()
+        normalization = None if live is None else capture_normalization(live)
+        known = self._known_entries()
+        captured = capture(model, exclude=OBSERVED, normalization=normalization, known=known)
+        self._entries = {name: (vars(model)[name], entry) for name, entry in captured.data.items()}
+        contents = self._staging.copy(captured)
+        environments = capture_environments(self._environment)
+        callbacks, inexact = capture_callbacks(self._root, without=self._callback)
+        pending, unwritten = capture_pending(model.logger)
+        resume = {
+            "agent": capture_agent(model),
+            "callbacks": callbacks,
+            "environments": environments.state,
+            "log": {"pending": pending, "rows": self._positions.rows(model.logger)},
+            "random": {"now": capture_random_states(), "before": self._before_draw},
+            "run": {**run, "iterations": self.iterations, "elapsed": time.time_ns() - model.start_time},
+        }
+        buffer = self.recorder.capture(steps // model.n_envs) if self.recorder is not None and replay else None
+        inexact.update({} if buffer is None else buffer.inexact)
+        if self.recorder is not None and not replay:
+            inexact["replay_buffer"] = "it was left out, as replay=False asks"
+        return Captured(
+            contents=replace(contents, resume=resume),
+            inexact={**_lost(model, contents), **environments.inexact, **inexact, **unwritten},
+            replay=buffer,
+            logs={**self._positions.sizes(model.logger), **environments.logs},
+            metrics=self.metrics(),
+        )
+
+    def _known_entries(self) -> dict[str, Entry]:
+        """What stands in data for settings, which are the same objects at every checkpoint."""
+        model = self.model
+        return {
+            name: entry
+            for name, (value, entry) in self._entries.items()
+            if name != NOISE and not is_state(name, type(model)) and vars(model).get(name) is value
+        }
+
+    # -- from kept to live -------------------------------------------------------------------------------
+
+    def read(self, archive: Archive) -> Saved:
+        """Read a checkpoint's archive and compare it with the model; neither is changed."""
+        return read_saved(self.model, archive)
+
+    def put_parameters(self, saved: Saved) -> None:
+        """Put networks, optimizers and variables into the model."""
+        fill_into(self.model, saved.archive, saved.draft)
+
+    def put_replay(self, manifest: Any, store: ReplayReader, *, steps: int) -> Mapping[str, str]:
+        """Fill the replay buffer with what a manifest names; gives what is inexact."""
+        if self.recorder is None:
+            return {"replay_buffer": "the checkpoint has one, and the model of the script has none"}
+        inexact = restore_replay(self.recorder.buffer, manifest, store)
+        self.recorder.resume(steps // self.model.n_envs, manifest)
+        return inexact
+
+    def prepare(self, saved: Saved, logs: Mapping[str, int], copies: Mapping[str, str]) -> None:
+        """Put back what must be there before SB3 looks at it, when ``learn()`` begins.
+
+        ``logs`` are the sizes of log files at the checkpoint, ``copies`` says by path where their content was kept.
+        """
+        self.put_parameters(saved)
+        saved.agent.restore(self.model)
+        self.iterations = saved.iterations
+        self.model.start_time = time.time_ns() - saved.elapsed
+        if isinstance(self.model, OnPolicyAlgorithm):
+            self._end_iterations = continue_iterations(self.model.logger, saved.iterations)
+        saved.inexact.update(continue_logs(self.model, logs, saved.rows, copies))
+        if self._draws_early:
+            restore_random_states(saved.parts["random"]["before"])
+
+    def restore(self, saved: Saved, copies: Mapping[str, str]) -> None:
+        """Put back everything that SB3's own preparations have overwritten, at the clean point itself.
+
+        ``copies`` says by path where the content of Monitor's files was kept.
+        """
+        saved.agent.restore(self.model)
+        saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
+        saved.inexact.update(restore_callbacks(self._root, saved.parts["callbacks"], without=self._callback))
+        restore_pending(self.model.logger, saved.parts["log"].get("pending"))
+        saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
+
+    def pass_over(self, *, last: bool) -> None:
+        """Let ``learn()`` end at once: what it would do was done before, and the ``last`` of it is put back after."""
+        if not last:
+            discard_logs(self.model)
+        self.set_steps(max(self.steps, self.total))
+
+
+def _lost(model: BaseAlgorithm, contents: Contents) -> dict[str, str]:
+    """State that stands in no archive, or not as it is, by name with the reason."""
+    kind = type(model)
+    lost = {name: reason for name, reason in contents.left_out.items() if is_state(name, kind)}
+    for place, reason in contents.shortened.items():
+        if is_state(place.partition(":")[0], kind):
+            lost[place] = reason
+    noise = getattr(model, NOISE, None)
+    for name, entry in contents.data.items():
+        matters = is_state(name, kind) or (name == NOISE and type(noise).__name__ not in STATELESS_NOISE)
+        if matters and isinstance(entry, Typed) and entry.opaque:
+            lost[name] = entry.opaque[0][1].reason
+    return lost

@@ -1,0 +1,49 @@
+"""Signals that a machine sends before it is taken away: heard, and acted on at the next clean point."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["Preemption"]
+
+NAMES = ("SIGTERM", "SIGUSR1")
+"""What Slurm, Kubernetes and cloud machines send; SIGUSR1 is not there on Windows."""
+
+
+class Preemption:
+    """Listens to SIGTERM and SIGUSR1 while it is open; ``signal`` names the first that came.
+
+    A second signal does what it would have done without. Signals are heard in the main thread only, as
+    Python has it; in any other thread nothing is heard.
+    """
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
+
+    def __enter__(self) -> Preemption:
+        if threading.current_thread() is threading.main_thread():
+            for name in NAMES:
+                number = getattr(signal, name, None)
+                if number is not None:
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the signals back to whom they belonged; more than once does nothing."""
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number).name
+        self.close()

@@ -1,0 +1,283 @@
+"""A training run that outlives its process: made, interrupted, and gone on with by the same script.
+
+Whatever knows a framework is called from inside of functions, so that a run can be looked at without one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints.replay import ReplayManifest, ReplayStore
+from ..errors import CheckpointError, StrongboxError
+from ..limits import DEFAULT_LIMITS, Limits
+from .learning import Learning, Options
+from .opened import OpenedLogs
+from .phases import Phases
+from .report import RunReport, tell
+
+if TYPE_CHECKING:
+    from ..adapters.training import Captured, RunCallback, Saved, Session
+
+__all__ = ["Run"]
+
+Model = TypeVar("Model")
+
+LOGS_FOLDER = "logs"
+"""Where copies of text logs stand from the start of a script until the next checkpoint."""
+
+OPENED_FILE = "opened"
+"""Which files for TensorBoard the run has opened since its last checkpoint, one path a line."""
+
+
+class Run:
+    """A training run in the folder ``path``: its checkpoints, and how training goes on from them.
+
+    ::
+
+        run = strongbox.Run("runs/pendulum")
+        model = run.resume(make_model)
+        model.learn(200_000, callback=run.callback(every=10_000))
+
+    Nothing is read or written before :meth:`resume`, which takes the run for this process. ``durable=False``
+    does not wait for the disk: a killed process loses nothing, a power failure may.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.folder = RunFolder(path, limits=limits)
+        self.report = RunReport(path=self.folder.path)
+        """What a continuation is not exact in; complete once ``learn()`` goes on."""
+        self.preempted: str | None = None
+        """The name of the signal that training was stopped by, or None."""
+        self.phases = Phases()
+        self.last_step = 0
+        self._durable = durable
+        self._writer: BackgroundWriter | None = None
+        self._session: Session | None = None
+        self._saved: Saved | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._manifest: ReplayManifest | None = None
+        self._store = ReplayStore(self.folder.replay_path)
+        self._log_copies: Mapping[str, str] = {}
+        self._opened = OpenedLogs(Path(self.path, LOGS_FOLDER, OPENED_FILE))
+        self._lock: RunLock | None = None
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """The folder of the run."""
+        return self.folder.path
+
+    @property
+    def step(self) -> int:
+        """The steps that were trained for in this run, over all calls of ``learn()``."""
+        if self._session is None or not self.phases.begun:
+            return self.last_step
+        return self.phases.run_steps(self._session.steps)
+
+    @property
+    def session(self) -> Session:
+        """The live model of this run."""
+        if self._session is None:
+            raise CheckpointError(
+                "expected a run with a model, found one without.",
+                path=self.path,
+                hint="Begin with: model = run.resume(make_model)",
+            )
+        return self._session
+
+    # -- what a script calls -----------------------------------------------------------------------------
+
+    def resume(self, make_model: Callable[[], Model]) -> Model:
+        """The model of ``make_model``, with everything that the newest checkpoint has, if there is one.
+
+        The run is taken for this process until :meth:`close`. Settings are those of ``make_model``, and where
+        the checkpoint was made with others, one warning says so; counters and environments go on when ``learn()`` is
+        called. Raises CheckpointError where another process has the run, or the checkpoint is of another algorithm or
+        of other spaces or networks: nothing is changed then.
+        """
+        from ..adapters.training import Session
+
+        if self._session is not None:
+            raise CheckpointError("expected to resume a run once, found that it has a model.", path=self.path)
+        self._lock = self.folder.lock()
+        try:
+            swept = self.folder.sweep()
+            checkpoint = self.folder.newest()
+            if checkpoint is not None:
+                self._preserve_logs(checkpoint)
+            model = make_model()
+            session = Session(model)
+            self.folder.begin(algorithm=session.algorithm, environment=session.environment_id, durable=self._durable)
+            session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
+            if checkpoint is not None:
+                self._take(session, checkpoint, swept)
+            else:
+                self.report = RunReport(path=self.path, swept=swept)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._session = session
+        self._writer = BackgroundWriter()
+        return model
+
+    def callback(
+        self,
+        *,
+        every: int | None = 10_000,
+        keep: Keep | None = None,
+        on_signal: bool = False,
+        replay: bool = True,
+        skip_if_busy: bool = False,
+    ) -> RunCallback:
+        """A callback for ``learn()`` that makes the run's checkpoints, and puts back what the newest one has.
+
+        A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of
+        ``learn()``; retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the
+        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells.
+        ``replay=False`` leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint
+        that is due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the
+        next start of a rollout.
+        """
+        from ..adapters.training import RunCallback
+
+        if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
+            raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
+        return RunCallback(Learning(self, Options(every, keep, on_signal, replay, skip_if_busy)))
+
+    def wait(self) -> None:
+        """Return when the last checkpoint is committed; raises the error that kept it from it."""
+        if self._writer is not None:
+            self._writer.wait()
+
+    def check(self) -> None:
+        """Raise the error of the last checkpoint, if it is already known; waits for nothing."""
+        if self._writer is not None and not self._writer.busy:
+            self._writer.wait()
+
+    def close(self) -> None:
+        """Wait for the last checkpoint and let go of the run; more than once does nothing."""
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- what happens while it learns ----------------------------------------------------------------------
+
+    def checkpoint(
+        self,
+        point: str,
+        *,
+        keep: Keep | None = None,
+        replay: bool = True,
+        skip_if_busy: bool = False,
+        inexact: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Make a checkpoint at this clean point; False where it was skipped."""
+        assert self._writer is not None
+        step = self.step
+        if skip_if_busy and self._writer.busy:
+            return False
+        self._writer.wait()
+        state = {"phases": self.phases.to_list(), "point": point}
+        captured = self.session.capture(state, steps=step, replay=replay)
+        lost = {**captured.inexact, **(inexact or {})}
+        self._writer.submit(lambda: self._write(step, point, captured, lost, keep))
+        self.last_step = step
+        return True
+
+    def _write(self, step: int, point: str, captured: Captured, inexact: Mapping[str, str], keep: Keep | None) -> None:
+        manifest = None if captured.replay is None else self._store.write(captured.replay)
+        write_checkpoint(
+            self.folder,
+            step=step,
+            contents=captured.contents,
+            replay=None if manifest is None else manifest.to_json(),
+            point=point,
+            metrics=captured.metrics,
+            inexact=inexact,
+            logs=captured.logs,
+            durable=self._durable,
+        )
+        self._opened.clear()
+        if captured.replay is not None and self.session.recorder is not None:
+            self.session.recorder.confirm(captured.replay, manifest)
+        if keep is not None:
+            prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
+
+    def _take(self, session: Session, checkpoint: Checkpoint, swept: tuple[str, ...]) -> None:
+        """Read a checkpoint, hold it against the model, and put its parameters in."""
+        archive = checkpoint.open()
+        try:
+            saved = session.read(archive)
+            phases = Phases.from_list(saved.parts["run"].get("phases"))
+            self._manifest = None if checkpoint.replay is None else ReplayManifest.from_json(checkpoint.replay)
+            session.put_parameters(saved)
+        except StrongboxError as error:
+            raise CheckpointError(
+                f"the checkpoint of step {checkpoint.step:,} cannot go on in the model of this script: {error}",
+                path=self.path,
+                hint="Change make_model back, or name another folder for a run of its own.",
+            ) from error
+        self._checkpoint, self._saved, self.phases = checkpoint, saved, phases
+        self.last_step = checkpoint.step
+        inexact = {**checkpoint.commit.inexact, **saved.inexact}
+        self.report = RunReport(
+            path=self.path, step=checkpoint.step, differences=saved.differences, inexact=inexact, swept=swept
+        )
+        tell(self.report)
+
+    def note_logs(self) -> None:
+        """Write down which files ``learn()`` has opened: a crash before the next checkpoint leaves them behind."""
+        self._opened.add(self.session.opened_logs())
+
+    def prepare(self) -> None:
+        """Put back what must be there when ``learn()`` begins."""
+        saved, checkpoint = self._resumed
+        self.session.prepare(saved, checkpoint.commit.logs, self._log_copies)
+        if self._manifest is not None:
+            saved.inexact.update(self.session.put_replay(self._manifest, self._store, steps=checkpoint.step))
+
+    def restore(self) -> None:
+        """Put back everything else, at the clean point; what turns out to be lost is told."""
+        saved, _ = self._resumed
+        self.session.restore(saved, self._log_copies)
+        found = {name: reason for name, reason in saved.inexact.items() if name not in self.report.inexact}
+        tell(RunReport(path=self.path, step=self.report.step, inexact=found))
+        self.report = replace(self.report, inexact={**self.report.inexact, **found})
+
+    @property
+    def _resumed(self) -> tuple[Saved, Checkpoint]:
+        assert self._saved is not None
+        assert self._checkpoint is not None
+        return self._saved, self._checkpoint
+
+    def _preserve_logs(self, checkpoint: Checkpoint) -> None:
+        """Keep copies of the logs as they were, and take away those of older checkpoints."""
+        from ..adapters.training import preserve_logs, read_rows
+
+        folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
+        for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
+            if other != folder and other.is_dir():
+                shutil.rmtree(other)
+        with checkpoint.open() as archive:
+            self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)

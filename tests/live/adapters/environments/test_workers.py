@@ -1,0 +1,77 @@
+"""The worker processes of SubprocVecEnv, however they were started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy
+import pytest
+from stable_baselines3.common.vec_env import SubprocVecEnv
+
+from strongbox.adapters.environments import capture_environments, restore_environments, watch_environments
+from strongbox.errors import CheckpointError
+from tests.live.adapters.environments.rolling import differences, roll, through_json
+from tests.live.adapters.environments.stacks import Hidden, Nondeterministic
+
+
+def started(build: Any = Hidden, method: str = "fork", count: int = 1, steps: int = 15) -> SubprocVecEnv:
+    env = SubprocVecEnv([build] * count, start_method=method)
+    watch_environments(env)
+    env.seed(1)
+    env.action_space.seed(1)
+    env.reset()
+    roll(env, steps)
+    return env
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_a_worker_is_reached_however_it_was_started(method: str) -> None:
+    env = started(method=method)
+    captured = capture_environments(env)
+    assert captured.inexact == {}
+    expected = roll(env, 20)
+    assert restore_environments(env, through_json(captured.state)) == {}
+    assert differences(roll(env, 20), expected) == []
+    env.close()
+
+
+def test_a_bare_environment_in_a_worker_is_left_without_a_trace() -> None:
+    env = started()
+    assert not env.has_attr("strongbox_ready")
+    assert env.get_attr("level") == [1]
+    env.close()
+
+
+def test_what_workers_report_has_their_number() -> None:
+    env, other = started(Nondeterministic, count=2), started(Nondeterministic, count=2, steps=3)
+    inexact = restore_environments(other, capture_environments(env).state)
+    assert set(inexact) == {"environment 0, Nondeterministic", "environment 1, Nondeterministic"}
+    env.close()
+    other.close()
+
+
+class Unreadable(Hidden):
+    """Has an attribute that cannot even be looked at."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise ArithmeticError("do not look")
+
+
+def test_an_error_in_a_worker_is_raised_here_and_does_not_end_it() -> None:
+    env = SubprocVecEnv([lambda: gymnasium.make("CartPole-v1"), Unreadable], start_method="fork")
+    with pytest.raises(CheckpointError, match="environment 1, in its worker process: ArithmeticError: do not look"):
+        capture_environments(env)
+    assert env.get_attr("level", 1) == [1]
+    env.close()
+
+
+def test_a_step_under_way_is_not_captured() -> None:
+    env = started()
+    env.step_async(numpy.zeros((1, 2), numpy.float32))
+    with pytest.raises(CheckpointError, match="a step under way"):
+        capture_environments(env)
+    env.step_wait()
+    assert capture_environments(env).inexact == {}
+    env.close()

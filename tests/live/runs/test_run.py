@@ -1,0 +1,322 @@
+"""A run in one process: what resume, callback, wait and close promise besides exactness."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy
+import pytest
+import torch
+from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.callbacks import BaseCallback, EveryNTimesteps
+from stable_baselines3.common.utils import LinearSchedule
+
+import strongbox
+from strongbox.errors import CheckpointError
+from strongbox.runs import NotExact
+
+SMALL = {"net_arch": [8]}
+
+
+def make_ppo(**changes: Any) -> Callable[[], Any]:
+    options = {"n_steps": 16, "batch_size": 8, "n_epochs": 1, "seed": 1, "device": "cpu", "policy_kwargs": SMALL}
+    environment = changes.pop("environment", "CartPole-v1")
+    return lambda: PPO("MlpPolicy", environment, **{**options, **changes})
+
+
+def make_dqn() -> Any:
+    options: dict[str, Any] = {"buffer_size": 100, "learning_starts": 20, "batch_size": 4, "seed": 1, "device": "cpu"}
+    return DQN("MlpPolicy", "CartPole-v1", policy_kwargs=SMALL, **options)
+
+
+def train(path: Path, make: Callable[[], Any], *lengths: int, every: int = 32, **options: Any) -> Any:
+    """The whole of a script; gives the model."""
+    with strongbox.Run(path, durable=False) as run:
+        model = run.resume(make)
+        for length in lengths:
+            model.learn(length, callback=run.callback(every=every, **options))
+    return model
+
+
+def weights(model: Any) -> bytes:
+    return b"".join(tensor.numpy().tobytes() for tensor in model.policy.state_dict().values())
+
+
+def steps_of(path: Path) -> list[int]:
+    return [int(folder.name) for folder in sorted((path / "checkpoints").iterdir())]
+
+
+class Stop(BaseCallback):
+    """Ends the training as a person does who presses Control-C."""
+
+    def __init__(self, at: int | None) -> None:
+        super().__init__()
+        self._at = at
+
+    def _on_step(self) -> bool:
+        if self._at is not None and self.num_timesteps >= self._at:
+            raise KeyboardInterrupt
+        return True
+
+
+class Forgetful(BaseCallback):
+    """Somebody's callback that counts and tells nobody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def _on_step(self) -> bool:
+        self.seen += 1
+        return True
+
+
+def test_a_finished_script_that_is_started_again_trains_no_step_more(tmp_path: Path) -> None:
+    first = train(tmp_path, make_ppo(), 64, 32)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.zip")}
+    again = train(tmp_path, make_ppo(), 64, 32)
+    assert weights(again) == weights(first)
+    assert again.num_timesteps == first.num_timesteps == 32
+    assert again._last_obs.tobytes() == first._last_obs.tobytes()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.zip")} == before
+
+
+def test_a_larger_total_goes_on_as_if_it_had_been_asked_for_at_once(tmp_path: Path) -> None:
+    at_once = train(tmp_path / "once", make_ppo(), 96)
+    train(tmp_path / "twice", make_ppo(), 48)
+    assert weights(train(tmp_path / "twice", make_ppo(), 96)) == weights(at_once)
+
+
+def test_an_interrupted_phase_goes_on_to_its_own_end(tmp_path: Path) -> None:
+    whole = make_ppo()()
+    for _ in range(2):
+        whole.learn(64, reset_num_timesteps=False)
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        model.learn(64, callback=run.callback(every=16), reset_num_timesteps=False)
+        with pytest.raises(KeyboardInterrupt):
+            model.learn(64, callback=[run.callback(every=16), Stop(100)], reset_num_timesteps=False)
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        assert run.report.step == 96
+        for _ in range(2):
+            model.learn(64, callback=[run.callback(every=16), Stop(None)], reset_num_timesteps=False)
+    assert model.num_timesteps == whole.num_timesteps == 128
+    assert weights(model) == weights(whole)
+
+
+def test_parameters_are_there_before_learn_is_called(tmp_path: Path) -> None:
+    trained = train(tmp_path, make_ppo(), 32)
+    with strongbox.Run(tmp_path) as run:
+        assert weights(run.resume(make_ppo())) == weights(trained)
+
+
+def test_retention_keeps_what_it_was_asked_to(tmp_path: Path) -> None:
+    train(tmp_path, make_ppo(), 160, every=16, keep=strongbox.Keep(last=2, every=64))
+    assert steps_of(tmp_path) == [64, 128, 144, 160]
+
+
+def test_metrics_of_the_episodes_stand_in_the_commit(tmp_path: Path) -> None:
+    train(tmp_path, make_ppo(), 160, every=16)
+    commit = json.loads((tmp_path / "checkpoints" / "000000000160" / "commit.json").read_text())
+    assert commit["metrics"].keys() == {"rollout/ep_rew_mean"}
+    assert commit["point"] == "training_end"
+    assert commit["inexact"] == {}
+
+
+# -- the script is the truth about settings ------------------------------------------------------------
+
+
+def test_settings_that_differ_are_told_and_are_the_scripts(tmp_path: Path) -> None:
+    train(tmp_path, make_ppo(), 32)
+    run = strongbox.Run(tmp_path)
+    with run, pytest.warns(NotExact, match=r"gamma \(0.9 in the script, 0.99 in the checkpoint\)") as caught:
+        model = run.resume(make_ppo(gamma=0.9, learning_rate=LinearSchedule(0.1, 0.0, 1.0)))
+    assert model.gamma == 0.9
+    assert set(run.report.differences) == {"gamma", "learning_rate", "lr_schedule"}
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: A2C("MlpPolicy", "CartPole-v1", device="cpu"), "expected a run of"),
+        (make_ppo(environment="Acrobot-v1"), "expected observation_space to be"),
+        (make_ppo(policy_kwargs={"net_arch": [9]}), "expected a tensor of"),
+        (make_ppo(policy_kwargs={"net_arch": [8, 8]}), "expected the parameters of this agent's networks"),
+    ],
+)
+def test_a_model_that_the_checkpoint_does_not_fit_stays_as_it_is(
+    make: Callable[[], Any], found: str, tmp_path: Path
+) -> None:
+    train(tmp_path, make_ppo(), 32)
+    made: list[Any] = []
+
+    def make_model() -> Any:
+        made.append(make())
+        made.append(weights(made[0]))
+        return made[0]
+
+    run = strongbox.Run(tmp_path)
+    with pytest.raises(strongbox.StrongboxError, match=found):
+        run.resume(make_model)
+    assert weights(made[0]) == made[1]
+    assert steps_of(tmp_path) == [32]
+    train(tmp_path, make_ppo(), 32)
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(strongbox.StrongboxError, match="expected a model of Stable-Baselines3"):
+        strongbox.Run(tmp_path).resume(lambda: 3)
+
+
+# -- what cannot be exact is named -----------------------------------------------------------------------
+
+
+def test_a_callback_that_may_remember_something_is_named(tmp_path: Path) -> None:
+    for _ in range(2):
+        with strongbox.Run(tmp_path, durable=False) as run, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = run.resume(make_ppo())
+            model.learn(64, callback=[Forgetful(), run.callback(every=32)])
+    assert [type(warning.message) for warning in caught] == [NotExact]
+    assert "seen may be state and begins anew" in run.report.inexact["callback Forgetful"]
+
+
+def test_a_replay_buffer_that_was_left_out_is_named(tmp_path: Path) -> None:
+    train(tmp_path, make_dqn, 40, replay=False)
+    run = strongbox.Run(tmp_path)
+    with run, pytest.warns(NotExact, match="replay=False"):
+        run.resume(make_dqn)
+    assert not list((tmp_path / "replay").iterdir()) if (tmp_path / "replay").exists() else True
+
+
+# -- one process at a time, and no error lost ---------------------------------------------------------------
+
+
+def test_a_run_that_another_process_has_is_refused_and_says_who(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path) as run:
+        run.resume(make_ppo())
+        program = f"import strongbox; strongbox.Run({str(tmp_path)!r}).resume(lambda: None)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert "CheckpointError" in done.stderr
+        assert f"process {os.getpid()}" in done.stderr
+
+
+def test_an_error_of_the_writer_is_raised_at_the_next_call(tmp_path: Path) -> None:
+    run = strongbox.Run(tmp_path, durable=False)
+    model = run.resume(make_ppo())
+    (tmp_path / "checkpoints").write_text("in the way")
+    with pytest.raises(CheckpointError, match="checkpoints"):
+        model.learn(200, callback=run.callback(every=16))
+    assert model.num_timesteps < 200
+    run.close()
+
+
+def test_a_callback_of_another_model_is_refused(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path) as run:
+        run.resume(make_ppo())
+        with pytest.raises(CheckpointError, match="expected the model that run"):
+            make_ppo()().learn(32, callback=run.callback())
+
+
+def test_a_callback_without_a_model_says_what_to_call_first(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"run\.resume\(make_model\)"):
+        make_ppo()().learn(32, callback=strongbox.Run(tmp_path).callback())
+
+
+def test_a_callback_inside_of_one_of_events_is_refused(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path) as run:
+        model = run.resume(make_ppo())
+        with pytest.raises(CheckpointError, match="Put it at the top"):
+            model.learn(32, callback=EveryNTimesteps(1, run.callback()))
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, "10"])
+def test_steps_that_mean_nothing_are_refused(every: Any, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="expected a number of steps"):
+        strongbox.Run(tmp_path).callback(every=every)
+
+
+# -- signals ---------------------------------------------------------------------------------------------------
+
+
+class SendSignal(BaseCallback):
+    """Sends this process a signal at a step, as a machine does that is taken away."""
+
+    def __init__(self, number: int, at: int) -> None:
+        super().__init__()
+        self._number = number
+        self._at = at
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps == self._at:
+            os.kill(os.getpid(), self._number)
+        return True
+
+    def state_dict(self) -> dict[str, int]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """There is nothing to put back."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_makes_a_checkpoint_at_the_next_rollout_and_stops(number: int, tmp_path: Path) -> None:
+    whole = make_ppo()().learn(96)
+    before = signal.getsignal(number)
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        model.learn(96, callback=[SendSignal(number, 40), run.callback(every=10_000, on_signal=True)])
+        assert run.preempted == signal.Signals(number).name
+        assert signal.getsignal(number) == before
+        assert steps_of(tmp_path) == [48]
+        assert model.num_timesteps < 96
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        model.learn(96, callback=[SendSignal(number, -1), run.callback(every=10_000, on_signal=True)])
+        assert run.preempted is None
+    assert weights(model) == weights(whole)
+
+
+def test_a_signal_that_was_not_asked_for_is_not_heard(tmp_path: Path) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(number))
+    try:
+        with strongbox.Run(tmp_path, durable=False) as run:
+            model = run.resume(make_ppo())
+            model.learn(64, callback=[SendSignal(signal.SIGUSR1, 40), run.callback(every=32)])
+            assert model.num_timesteps == 64
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert heard == [signal.SIGUSR1]
+
+
+# -- nothing is disturbed ---------------------------------------------------------------------------------------
+
+
+def test_checkpoints_change_nothing_of_the_training(tmp_path: Path) -> None:
+    plain = make_dqn().learn(80)
+    expected = torch.rand(1), numpy.random.random(), random.random(), plain.action_space.sample()
+    watched = train(tmp_path, make_dqn, 80, every=5)
+    assert weights(watched) == weights(plain)
+    assert (torch.rand(1), numpy.random.random(), random.random(), watched.action_space.sample()) == expected
+
+
+def test_an_archive_of_a_checkpoint_is_an_ordinary_one(tmp_path: Path) -> None:
+    trained = train(tmp_path, make_dqn, 40)
+    path = tmp_path / "checkpoints" / "000000000040" / "agent.zip"
+    assert weights(strongbox.load(path, device="cpu")) == weights(trained)
+    assert weights(DQN.load(path, device="cpu")) == weights(trained)
+    observation = gymnasium.make("CartPole-v1").reset(seed=1)[0]
+    assert strongbox.policy(path).predict(observation)[0] == trained.predict(observation, deterministic=True)[0]
