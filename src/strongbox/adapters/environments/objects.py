@@ -221,12 +221,8 @@ def _same_plain(left: Any, right: Any) -> bool:
 
 
 def _restore_parts(live: Any, parts: dict[str, Any], place: str, notes: Notes) -> None:
-    own = {
-        label: part
-        for name, value in attributes_of(live)
-        if not _is_plain(value)
-        for label, part in parts_of(name, value)
-    }
+    objects = [(name, value) for name, value in attributes_of(live) if not _is_plain(value)]
+    own = {label: part for name, value in objects for label, part in parts_of(name, value)}
     for label, state in parts.items():
         if label not in own:
             notes.add(f"{place}.{label}", "there is no such part here")
