@@ -108,7 +108,7 @@ def make_metadata(policy: Policy) -> dict[str, str]:
         "version": _version.__version__,
         "algorithm": spec.algorithm or "",
         "policy_class": spec.policy_class,
-        "environment": spec.environment or "",
+        **({} if spec.environment is None else {"environment": spec.environment}),
         "observation_space": _json(to_portable(spec.observation_space)),
         "action_space": _json(to_portable(spec.action_space)),
         "applied": _json(applied),

@@ -361,6 +361,7 @@ SMALL = {"features_extractor_kwargs": {"features_dim": 16}}
 
 @pytest.fixture(scope="module")
 def atari_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import ale_py  # noqa: F401 (names its games to gymnasium)
     from stable_baselines3.common.env_util import make_atari_env
     from stable_baselines3.common.vec_env import VecFrameStack
 
