@@ -1,12 +1,12 @@
-"""Makes ``tests/data/schedules/zoo.json``: what the schedules of real archives gave under the Python that wrote them.
+"""Makes ``tests/data/schedules/zoo.json``: what the real archives' schedules give under the Python that wrote them.
 
 Run it with a Python that has Strongbox, naming interpreters, where ``../shared/zoo`` lies beside the clone::
 
     python tests/data/make_zoo_schedules.py 3.6=/path/to/python3.6 3.7=/path/to/python3.7 … 3.9=/path/to/python3.9
 
-The functions stand in the archives as code. Strongbox reads it as data and hands it to the interpreter that can run
-it, which gives the values at 0, 1/16, …, 1. Code of Python 3.6 and 3.7 is alike, so both run what does not say which
-one wrote it::
+The functions stand in the archives as code. Strongbox reads it as data and hands it to the interpreter that can
+run it, which gives the values at 0, 1/16, …, 1. Code of Python 3.6 and 3.7 is alike, so both run what does not
+say which of them wrote it::
 
     {"a2c-Acrobot-v1_1-Acrobot-v1": {"learning_rate": [0.0, …], …}, …}
 """

@@ -8,6 +8,7 @@ said; the networks are not initialised first; the process's random generators ar
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..archive import Archive, ArchiveFile, open_archive
 from ..conversion import Draft, Live, migrate, read_draft
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from ..values import ClassReference, Space, find_opaque
+from ..values import SCHEDULE_NAMES, ClassReference, Space, TableSchedule, find_opaque
 from .attributes import defaulted_names, derived_from, known_base, refuse_counter, reserved_names
 from .build import build_model, prepare_environment
 from .classes import ALGORITHMS, find_class
@@ -92,7 +93,7 @@ def load(
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
         check_trust(trusted, file)
-        notes = _explain_derived(attributes, left)
+        notes = [*_explain_derived(attributes, left), *_explain_tables(file, attributes, pickles=pickles)]
         quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
         normalization = None if NORMALIZATION in skipped else file.normalization
         trained_in = file.environment
@@ -203,6 +204,7 @@ def _restore_attributes(
     attributes: dict[str, Any] = {}
     left: dict[str, str] = {}
     reserved = reserved_names(algorithm)
+    exact = pickles and _is_of_this_python(archive)
     for name, value in draft.data.items():
         if isinstance(value, Live):
             attributes[name] = value.value
@@ -211,6 +213,9 @@ def _restore_attributes(
             left[name] = reserved[name]
             continue
         try:
+            if exact and _is_worked_out(archive, name):
+                # Whoever trusts the code gets the function itself, not a table of it.
+                raise UnsupportedError("its code is in the file by value")
             attributes[name] = _restore(restorer, name, value)
             if isinstance(value, Space):
                 # A space goes without a random state that is not understood.
@@ -245,6 +250,31 @@ def _explain_derived(attributes: Collection[str], left: dict[str, str]) -> list[
             del left[name]
             notes.append(f"{name}: made anew from {', '.join(sources)}")
     return notes
+
+
+def _explain_tables(archive: Archive, attributes: Collection[str], *, pickles: bool) -> list[str]:
+    """Say which functions of the file were worked out from their code, and how far the tables are from them."""
+    notes: list[str] = []
+    for name in sorted(SCHEDULE_NAMES.intersection(attributes, archive.data)):
+        if _is_worked_out(archive, name) and not (pickles and _is_of_this_python(archive)):
+            table = archive.data[name]
+            notes.append(
+                f"{name}: a table of {len(table.values):,} points stands for {table.source[:100]}, whose code was not "
+                f"run; the largest error seen between its points is {table.largest_error:.3g}"
+            )
+    return notes
+
+
+def _is_of_this_python(archive: Archive) -> bool:
+    """Whether code in an archive may be run here, where it is trusted."""
+    return archive.python_version == sys.version_info[:2]
+
+
+def _is_worked_out(archive: Archive, name: str) -> bool:
+    """Whether an attribute is the table of a function that stands in the file as code."""
+    data = archive.data
+    value = data[name] if name in data and not data.is_portable(name) else None
+    return isinstance(value, TableSchedule) and value.source != ""
 
 
 def _add_left_out(

@@ -13,7 +13,7 @@ from typing import Any
 from ..archive import Archive, Entry, Exact
 from ..errors import StrongboxError, UnsupportedError
 from ..pickles import Call, Decoded, decode, walk
-from ..values import ConstantSchedule, LinearSchedule, TableSchedule, find_opaque
+from ..values import ConstantSchedule, LinearSchedule, TableSchedule, describe, find_opaque
 from .entries import keep_entry, make_entry, make_opaque_entry
 from .modern import modernise
 from .paths import is_machine_path, without_machine
@@ -110,7 +110,7 @@ class Attributes:
         if any(node.module.partition(".")[0] == "gym" for node in decoded.globals):
             self.notes.change(name, "gym's names became gymnasium's", GYM)
         if isinstance(value, ConstantSchedule | LinearSchedule | TableSchedule) and _holds_code(decoded):
-            self.notes.change(name, f"a function became a {value!r}", CODE)
+            self.notes.change(name, f"a function became a schedule: {describe(value)}", CODE)
 
     def _is_rewritten(self, name: str, entry: Entry) -> bool:
         data = self.archive.data

@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +26,7 @@ from ..archive import (
 )
 from ..errors import MismatchError, locate
 from ..limits import DEFAULT_LIMITS, Limits
+from ..tensors import Storage, Tensor
 from ..values import Normalization, Opaque, Space
 from .attributes import Attributes
 from .beside import find_normalization
@@ -175,7 +176,9 @@ class Conversion:
         """A state dict as the old file has it, with torch's metadata, where no migration touched it."""
         raw, tree = self.archive.parameters[name].raw, draft.parameters[name]
         untouched = list(raw) == list(tree) and all(raw[key] is tree[key] for key in raw)
-        return raw if untouched else tree
+        if untouched:
+            return raw
+        return _unshared(tree, set()) if "param_groups" in tree else tree
 
     def _version(self) -> str:
         old = self.archive.sb3_version
@@ -224,6 +227,23 @@ class Conversion:
         if given != old:
             self.notes.change("normalization", "left out" if given is None else "put in", "as asked")
         return given
+
+
+def _unshared(tree: Any, seen: set[int]) -> Any:
+    """An optimizer's tree in which every tensor has a storage of its own.
+
+    Where a migration gave one tensor to two parameters, torch would go on to write both into the same memory.
+    """
+    if isinstance(tree, dict):
+        return {key: _unshared(item, seen) for key, item in tree.items()}
+    if not isinstance(tree, Tensor):
+        return tree
+    storage = tree.storage
+    if id(storage) in seen:
+        own = Storage(storage.key, storage.dtype, storage.nbytes, storage.read, device=storage.device)
+        return replace(tree, storage=own)
+    seen.add(id(storage))
+    return tree
 
 
 def _accelerators(tree: Tree | Any) -> bool:

@@ -32,7 +32,7 @@ def test_one_file(tmp_path: Path, capsys: Captured) -> None:
 def test_changes_that_are_alike_stand_in_one_line(tmp_path: Path, capsys: Captured) -> None:
     assert main(["convert", str(ARCHIVES / "ppo-own-code.zip"), "--to", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "  changed   learning_rate, lr_schedule: a function became a LinearSchedule" in out
+    assert "  changed   learning_rate, lr_schedule: a function became a schedule: linear" in out
     assert "  opaque    policy_kwargs['features_extractor_class']: class Extractor of __main__" in out
 
 

@@ -40,10 +40,8 @@ def test_a_real_archive_becomes_one_of_today(name: str, tmp_path: Path) -> None:
         for key, values in COMPUTED.get(name, {}).items():
             schedule = archive.data[key]
             assert isinstance(schedule, ConstantSchedule | LinearSchedule)
-            found = [schedule(point / 16) for point in range(17)]
-            assert all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-18) for a, b in zip(found, values, strict=True)), (
-                key
-            )
+            pairs = zip((schedule(point / 16) for point in range(17)), values, strict=True)
+            assert all(math.isclose(found, value, rel_tol=1e-12, abs_tol=1e-18) for found, value in pairs), key
     second = convert(new, again, durable=False)
     assert second.changes == ()
     assert again.read_bytes() == new.read_bytes()

@@ -258,6 +258,29 @@ def test_an_agent_with_code_in_its_networks(tmp_path: Path) -> None:
             load(path, trust="pickle")
 
 
+def halved(progress_remaining: float) -> float:
+    return 1e-3 * float(0.5 ** (4 * (1 - progress_remaining)))
+
+
+def test_a_schedule_of_ones_own_is_worked_out_and_said_so(tmp_path: Path) -> None:
+    schedule = pickled(lambda progress_remaining: 1e-3 * 0.5 ** (4 * (1 - progress_remaining)))
+    path = change_data(sb3_archive("ppo", tmp_path), lambda data: data.update(learning_rate=schedule))
+    model = load(path, device="cpu")
+    assert model.learning_rate(0.25) == halved(0.25)
+    assert model.lr_schedule(0.1234) == pytest.approx(halved(0.1234), rel=1e-5)
+    (note,) = [note for note in model.strongbox_report.notes if note.startswith("learning_rate: a table of ")]
+    assert "largest error" in note
+    assert "learning_rate" not in model.strongbox_report.left
+
+
+def test_whoever_trusts_the_code_gets_the_schedule_itself(tmp_path: Path) -> None:
+    schedule = pickled(lambda progress_remaining: 1e-3 * 0.5 ** (4 * (1 - progress_remaining)))
+    path = change_data(sb3_archive("ppo", tmp_path), lambda data: data.update(learning_rate=schedule))
+    model = load(path, device="cpu", trust="pickle")
+    assert model.learning_rate.__name__ == "<lambda>"
+    assert not [note for note in model.strongbox_report.notes if note.startswith("learning_rate: ")]
+
+
 def test_code_is_run_only_when_pickles_are_trusted_and_python_is_the_same(tmp_path: Path) -> None:
     path = change_data(sb3_archive("ppo", tmp_path), lambda data: data.update(extra=pickled(lambda: 42)))
     with pytest.warns(LeftBehind):

@@ -8,13 +8,16 @@ from typing import Any
 import gymnasium
 import numpy
 import pytest
+import torch
 from gymnasium import spaces
-from stable_baselines3 import HerReplayBuffer
+from stable_baselines3 import PPO, HerReplayBuffer
 
 from strongbox.adapters import load
 from strongbox.conversion import convert
 from tests.core.conversion.archives import ARCHIVES, NAMES
+from tests.live.adapters.archives import change_data, change_tensors, sb3_archive
 from tests.live.adapters.likeness import assert_same_agent
+from tests.live.adapters.test_migrations import old_shared_state
 from tests.zoo import ZOO, requires_zoo
 
 OF_MANY_KINDS = (
@@ -41,6 +44,33 @@ def test_real_archives(name: str, tmp_path: Path) -> None:
     new = load(tmp_path / "new.zip", device="cpu")
     assert_same_agent(load(ZOO / f"{name}.zip", device="cpu"), new)
     assert new.strongbox_report.migrated == ()
+
+
+def test_layers_that_both_networks_shared_are_learnt_apart_from_now_on(tmp_path: Path) -> None:
+    state = old_shared_state()
+
+    def old_optimizer(new: Any) -> Any:
+        moments = {
+            index: {"step": torch.tensor(7.0), "exp_avg": state[key] + 1, "exp_avg_sq": state[key].abs() + 2}
+            for index, key in enumerate(state)
+        }
+        return {"state": moments, "param_groups": [{**new["param_groups"][0], "params": list(range(len(state)))}]}
+
+    old = sb3_archive("ppo", tmp_path)
+    change_tensors(old, "policy.pth", lambda new: state)
+    change_tensors(old, "policy.optimizer.pth", old_optimizer)
+    change_data(old, lambda data: data["policy_kwargs"].update(net_arch=[5, {"pi": [4], "vf": [3]}]))
+    report = convert(old, tmp_path / "new.zip")
+    assert "shared_layers" in {change.subject for change in report.changes}
+    assert_same_agent(load(old, device="cpu"), load(tmp_path / "new.zip", device="cpu"))
+    model = PPO.load(tmp_path / "new.zip", device="cpu")
+    tensors = [
+        *model.policy.parameters(),
+        *(moments[name] for moments in model.policy.optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")),
+    ]
+    assert len({tensor.data_ptr() for tensor in tensors}) == len(tensors)
+    assert convert(tmp_path / "new.zip", tmp_path / "again.zip").changes == ()
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "new.zip").read_bytes()
 
 
 class Reach(gymnasium.Env[Any, Any]):
