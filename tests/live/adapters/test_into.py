@@ -69,7 +69,8 @@ def test_moments_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 def test_an_optimizer_of_other_groups_is_refused() -> None:
     trained, model = AGENTS["ppo"].make(), untrained(AGENTS["ppo"])
-    trained.policy.optimizer.param_groups[0]["params"].pop()
+    optimizer = trained.policy.optimizer
+    del optimizer.state[optimizer.param_groups[0]["params"].pop()]
     with (
         strongbox.open(saved(trained)) as archive,
         pytest.raises(MismatchError, match="parameters in policy"),
