@@ -18,7 +18,8 @@ from ...errors import CheckpointError
 from ...values import same
 from .mujoco import NOT_ATTRIBUTES, capture_simulation, is_simulation, restore_simulation
 from .notes import Notes
-from .objects import capture_object, class_name, remember_object, restore_object
+from .objects import capture_object, remember_object, restore_object
+from .parts import class_name
 from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .recording import GENERATOR, record
 from .replay import capture_history, restore_history

@@ -11,7 +11,8 @@ from ...errors import CheckpointError, StrongboxError
 from ...values import describe, same
 from .inner import capture_inner, restore_inner, watch_inner
 from .notes import Notes
-from .objects import capture_object, class_name, remember_object, restore_object
+from .objects import capture_object, remember_object, restore_object
+from .parts import class_name
 from .plain import expect_mapping
 
 __all__ = ["capture_layers", "match_layers", "restore_layers", "watch_layers"]

@@ -10,57 +10,25 @@
 
 from __future__ import annotations
 
-import dis
-import enum
 import functools
-import inspect
-import logging
-import sys
 import weakref
-from collections.abc import Iterator
-from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
-import gymnasium
 import numpy
-from gymnasium.envs.registration import EnvSpec
-from stable_baselines3.common.vec_env import VecEnv
 
 from ...errors import CheckpointError
-from ...values import same
+from ...values import RandomGenerator, same
 from ...values.describe import describe
-from .clocks import clocks_of, read_clocks, write_clocks
+from .clocks import read_clocks, write_clocks
 from .logs import capture_log, has_log, restore_log
 from .notes import Notes
+from .parts import OVERWRITTEN, attributes_of, class_name, is_harmless, is_of_library, may_come, parts_of
 from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .spaces import capture_spaces, restore_spaces
 
-__all__ = ["capture_object", "class_name", "remember_object", "restore_attributes", "restore_object"]
-
-IGNORED = frozenset(
-    (
-        *("env", "venv", "envs", "spec", "_cached_spec", "metadata", "_metadata", "render_mode"),
-        *("_saved_kwargs", "_ezpickle_args", "_ezpickle_kwargs", "class_attributes"),
-        *("remotes", "work_remotes", "processes", "closed", "strongbox_ready"),
-    )
-)
-"""Attributes that are about how layers hang together, or about this process."""
-
-OVERWRITTEN = frozenset(("buf_infos", "reset_infos", "_previous_data"))
-"""Attributes that no step depends on: what is not plain in them is no loss, and they may hold anything."""
-
-RENDERING = frozenset(("pygame", "glfw", "moderngl", "cv2"))
-"""Packages whose objects show an environment, and are none of its state."""
-
-LIBRARIES = frozenset(("gymnasium", "stable_baselines3", "sb3_contrib", "ale_py"))
-"""Packages whose classes keep what an attribute holds of one kind."""
+__all__ = ["capture_object", "remember_object", "restore_attributes", "restore_object", "unchanged_names"]
 
 DEEPEST = 4
-
-
-def class_name(live: Any) -> str:
-    """What a class is called in a state and in messages: without its module, since a script may be run or imported."""
-    return type(live).__qualname__
 
 
 def capture_object(live: Any, place: str, notes: Notes, *, harmless: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -78,15 +46,12 @@ def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], dept
         "spaces": capture_spaces(live),
         "parts": {},
     }
-    for name, value in _attributes(live, harmless):
+    for name, value in attributes_of(live, harmless):
         try:
             state["attributes"][name] = copy_plain(value)
         except NotPlain as reason:
             _capture_part(live, name, value, reason, state, place, notes, depth)
-    made = _MADE.get(id(live), (None, {}))[1]
-    state["unchanged"] = [
-        name for name, value in state["attributes"].items() if name in made and same(made[name], value)
-    ]
+    state["unchanged"] = unchanged_names(live, state["attributes"])
     if has_log(live):
         state["log"] = capture_log(live, notes)
     return state
@@ -95,66 +60,18 @@ def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], dept
 def _capture_part(
     live: Any, name: str, value: Any, reason: NotPlain, state: dict[str, Any], place: str, notes: Notes, depth: int
 ) -> None:
-    parts = list(_parts(name, value))
+    parts = list(parts_of(name, value))
     if parts and depth < DEEPEST:
         for label, part in parts:
             state["parts"][label] = _capture(part, f"{place}.{label}", notes, frozenset(), depth + 1)
-    elif name not in OVERWRITTEN and not _is_harmless(value):
+    elif name not in OVERWRITTEN and not is_harmless(value):
         notes.add(f"{place}.{name}", f"it is no plain data: {reason}")
-
-
-def _attributes(live: Any, harmless: frozenset[str] = frozenset()) -> Iterator[tuple[str, Any]]:
-    """The attributes of an object that may be state, by name."""
-    clocks = clocks_of(live)
-    for name, value in list(vars(live).items()):
-        if name in IGNORED or name in harmless or name in clocks or (name == "results_writer" and has_log(live)):
-            continue
-        if not isinstance(value, gymnasium.Space):
-            yield name, value
-
-
-def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The objects that an attribute holds, alone or in a dictionary by name or in a list, each with a label."""
-    if type(value) is dict and value and all(type(key) is str for key in value):
-        found = [(f"{name}.{key}", item) for key, item in value.items()]
-    elif type(value) in (list, tuple) and value:
-        found = [(f"{name}.{index}", item) for index, item in enumerate(value)]
-    else:
-        found = [(name, value)]
-    if all(_is_part(item) for _, item in found):
-        yield from found
-
-
-def _is_part(value: Any) -> bool:
-    """Whether an object is one of Python's with attributes of its own."""
-    if _is_harmless(value) or callable(getattr(value, "fileno", None)):
-        return False
-    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
-        return False
-    # What the standard library makes often stands for something outside: a lock, a logger, a process.
-    return _package(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
-
-
-def _is_harmless(value: Any) -> bool:
-    """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
-    if isinstance(value, list | tuple):
-        return all(_is_harmless(item) for item in value)
-    if isinstance(value, gymnasium.Env | gymnasium.Space | VecEnv | EnvSpec | ModuleType | type | logging.Logger):
-        return True
-    if isinstance(value, numpy.dtype) or inspect.isroutine(value) or isinstance(value, functools.partial):
-        return True
-    return _package(type(value)) in RENDERING or _package(type(value)) == "pathlib"
-
-
-def _package(kind: type) -> str:
-    """The package of a class; SWIG makes some that have none."""
-    return str(getattr(kind, "__module__", "")).split(".")[0]
 
 
 def shared_names(live: Any) -> list[list[str]]:
     """Groups of attributes that are one and the same list, dictionary, deque or array."""
     groups: dict[int, list[str]] = {}
-    for name, value in _attributes(live):
+    for name, value in attributes_of(live):
         if isinstance(value, list | dict | set | bytearray | numpy.ndarray) or type(value).__name__ == "deque":
             groups.setdefault(id(value), []).append(name)
     return [names for names in groups.values() if len(names) > 1]
@@ -171,16 +88,23 @@ def remember_object(live: Any, depth: int = 0) -> None:
     if id(live) in _MADE or depth > DEEPEST:
         return
     made: dict[str, Any] = {}
-    for name, value in _attributes(live):
+    for name, value in attributes_of(live):
         try:
             made[name] = copy_plain(value)
         except NotPlain:
-            for _, part in _parts(name, value):
+            for _, part in parts_of(name, value):
                 remember_object(part, depth + 1)
     try:
         _MADE[id(live)] = (weakref.ref(live, functools.partial(_forget, id(live))), made)
     except TypeError:
         return  # An object without room for weak references: all of its attributes count as state.
+
+
+def unchanged_names(live: Any, attributes: dict[str, Any]) -> list[str]:
+    """The attributes that hold what the object was made with, and so are settings; a generator never is."""
+    made = _MADE.get(id(live), (None, {}))[1]
+    settings = ((name, value) for name, value in attributes.items() if not isinstance(value, RandomGenerator))
+    return [name for name, value in settings if name in made and same(made[name], value)]
 
 
 def _forget(identity: int, _: Any) -> None:
@@ -220,15 +144,15 @@ def restore_attributes(
     live: Any, attributes: dict[str, Any], place: str, notes: Notes, unchanged: frozenset[str] = frozenset()
 ) -> None:
     """Put plain data back by name, each where it fits."""
-    own = dict(_attributes(live))
+    own = dict(attributes_of(live))
     made = _MADE.get(id(live), (None, {}))[1]
-    strict = _package(type(live)) in LIBRARIES
+    strict = is_of_library(live)
     for name, value in attributes.items():
         where = f"{place}.{name}"
-        if name not in own and not _may_come(live, name):
+        if name not in own and not may_come(live, name):
             notes.add(where, "there is no such attribute here")
             continue
-        if name in own and name in unchanged and _is_setting(made, name, own[name]):
+        if name in own and name in unchanged and _is_setting(live, name, own[name]):
             if not same(made[name], value):
                 shown = describe(made[name], width=40), describe(value, width=40)
                 notes.add(where, f"a setting of the script: {shown[0]} here, {shown[1]} in the checkpoint")
@@ -242,17 +166,10 @@ def restore_attributes(
             _set(live, name, value, where, notes)
 
 
-def _may_come(live: Any, name: str) -> bool:
-    """Whether an attribute that an object does not have may be set: its class sets it, and it hides nothing."""
-    default = inspect.getattr_static(type(live), name, None)
-    free = name not in IGNORED and name not in vars(live) and not name.startswith("__")
-    return free and name in stored_names(own_class(live)) and not callable(default) and not hasattr(default, "__get__")
-
-
 def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
     """Attributes that were not there yet, and are here already, go; others that the state lacks are reported."""
     made = _MADE.get(id(live), (None, None))[1]
-    for name, value in list(_attributes(live, harmless)):
+    for name, value in list(attributes_of(live, harmless)):
         if name in attributes or name in OVERWRITTEN or not _is_plain(value):
             continue
         if hasattr(type(live), name) or (made is not None and name not in made):
@@ -270,9 +187,9 @@ def _refuse_plain(live: Any) -> str | None:
     return None
 
 
-def _is_setting(made: dict[str, Any], name: str, value: Any) -> bool:
+def _is_setting(live: Any, name: str, value: Any) -> bool:
     try:
-        return name in made and same(made[name], copy_plain(value))
+        return bool(unchanged_names(live, {name: copy_plain(value)}))
     except NotPlain:
         return False
 
@@ -288,7 +205,7 @@ def _set(live: Any, name: str, value: Any, place: str, notes: Notes) -> None:
 
 def _share(live: Any, groups: Any) -> None:
     """Let attributes that were one object be one again."""
-    own = dict(_attributes(live))
+    own = dict(attributes_of(live))
     for names in groups if type(groups) is list else []:
         known = [name for name in names if type(name) is str and name in own] if type(names) is list else []
         for name in known[1:]:
@@ -304,9 +221,8 @@ def _same_plain(left: Any, right: Any) -> bool:
 
 
 def _restore_parts(live: Any, parts: dict[str, Any], place: str, notes: Notes) -> None:
-    own = {
-        label: part for name, value in _attributes(live) if not _is_plain(value) for label, part in _parts(name, value)
-    }
+    objects = [(name, value) for name, value in attributes_of(live) if not _is_plain(value)]
+    own = {label: part for name, value in objects for label, part in parts_of(name, value)}
     for label, state in parts.items():
         if label not in own:
             notes.add(f"{place}.{label}", "there is no such part here")
@@ -328,30 +244,3 @@ def _compare(live: Any, attributes: dict[str, Any], place: str, notes: Notes, ha
     for name, value in attributes.items():
         if name not in now or not same(now[name], value):
             notes.add(f"{place}.{name}", "it came out otherwise than it was captured")
-
-
-@functools.lru_cache(maxsize=512)
-def stored_names(kind: Any) -> frozenset[str]:
-    """The attributes that the code of a class and of its bases sets on some object, by name."""
-    functions = (value for base in kind.__mro__ for value in vars(base).values())
-    codes = [code for value in functions if (code := _code(value)) is not None]
-    return frozenset(name for code in codes for name in _stores(code))
-
-
-def own_class(live: Any) -> Any:
-    """The class of an object, as a key."""
-    return type(live)
-
-
-def _code(value: Any) -> CodeType | None:
-    function: Any = value.fget if isinstance(value, property) else value
-    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
-    return code if isinstance(code, CodeType) else None
-
-
-def _stores(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "STORE_ATTR":
-            yield instruction.argval
-        if isinstance(instruction.argval, CodeType):
-            yield from _stores(instruction.argval)

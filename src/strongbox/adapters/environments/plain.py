@@ -161,8 +161,10 @@ def refuse(live: Any, value: Any, *, strict: bool) -> str | None:
         return f"expected {expected}, found {found}"
     if isinstance(live, numpy.ndarray) and isinstance(value, numpy.ndarray):
         return _refuse_array(live, value)
-    if isinstance(live, deque) != isinstance(value, deque) or (isinstance(live, deque) and live.maxlen != value.maxlen):
-        return "expected a deque of the same length"
+    if any(isinstance(live, kind) != isinstance(value, kind) for kind in (list, deque)):
+        return f"expected a {type(live).__name__}, found a {type(value).__name__}"
+    if isinstance(live, deque) and live.maxlen != value.maxlen:
+        return f"expected a deque of at most {live.maxlen} items, found one of {value.maxlen}"
     return _refuse_items(live, value)
 
 

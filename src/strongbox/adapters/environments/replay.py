@@ -21,7 +21,7 @@ from ..random_states import keep_random_states
 from .actions import unpack_actions
 from .atari import is_atari, write_before_reset
 from .notes import Notes
-from .objects import restore_attributes
+from .objects import restore_attributes, unchanged_names
 from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .recording import GENERATOR, plain_attributes, record, recorder_of
 from .spaces import capture_spaces, restore_spaces
@@ -32,7 +32,7 @@ __all__ = ["capture_history", "restore_history"]
 LARGEST_SHOWN = 4096
 """Bytes of an array that stands in the state as it is, though it is only compared."""
 
-FIELDS = frozenset(("before", "generator", "machine", "arguments", "actions", "draws", "after"))
+FIELDS = frozenset(("before", "unchanged", "generator", "machine", "arguments", "actions", "draws", "after"))
 
 
 def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> dict[str, Any] | None:
@@ -51,6 +51,7 @@ def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> d
         return None
     return {
         "before": recorder.before,
+        "unchanged": unchanged_names(env, recorder.before),
         "generator": recorder.generator,
         "machine": recorder.machine,
         "arguments": recorder.arguments,
@@ -116,7 +117,9 @@ def _begin(env: gymnasium.Env[Any, Any], state: dict[str, Any], place: str, note
     """Bring the environment to where the last reset started from."""
     renew_world(env)
     _put_generator(env, state["generator"])
-    restore_attributes(env, expect_mapping(state["before"], f"the attributes of {place}"), place, notes)
+    unchanged = state["unchanged"] if type(state["unchanged"]) is list else []
+    settings = frozenset(name for name in unchanged if type(name) is str)
+    restore_attributes(env, expect_mapping(state["before"], f"the attributes of {place}"), place, notes, settings)
     if is_atari(env):
         write_before_reset(env, state["machine"])
 

@@ -11,7 +11,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv,
 from ...errors import CheckpointError, StrongboxError
 from .layers import capture_layers, match_layers, restore_layers, watch_layers
 from .notes import Notes
-from .objects import capture_object, class_name, remember_object, restore_object
+from .objects import capture_object, remember_object, restore_object
+from .parts import class_name
 from .plain import expect_mapping
 from .workers import call_workers
 

@@ -164,6 +164,26 @@ def test_a_setting_that_was_changed_while_training_is_state() -> None:
     assert other.get_attr("unwrapped")[0].length == 0.75
 
 
+def test_a_setting_of_an_environment_that_is_replayed_is_the_scripts_too() -> None:
+    inexact = moved(Hidden, lambda: Hidden(level=2))
+    assert inexact["environment 0, Hidden.level"] == "a setting of the script: 2 here, 1 in the checkpoint"
+    assert inexact["environment 0, Hidden"]
+
+
+class Unseeded(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Has a generator that it may not have drawn from yet."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.dice = numpy.random.default_rng()
+
+
+def test_a_generator_is_never_a_setting() -> None:
+    env, other = (started(lambda: Unseeded(gymnasium.make("CartPole-v1"))) for _ in range(2))
+    assert restore_environments(other, through_json(capture_environments(env).state)) == {}
+    assert env.get_attr("dice")[0].random() == other.get_attr("dice")[0].random()
+
+
 def test_another_table_of_transitions_is_said() -> None:
     inexact = moved(lambda: gymnasium.make("FrozenLake-v1"), lambda: gymnasium.make("FrozenLake-v1", is_slippery=False))
     assert "another table" in inexact["environment 0, FrozenLakeEnv.P"]

@@ -1,0 +1,136 @@
+"""What an object is made of: which attributes may be state, which hold an object of its own, and which hold neither.
+
+An object's attributes are looked at by name and type alone; nothing is asked of the objects themselves.
+"""
+
+from __future__ import annotations
+
+import dis
+import enum
+import functools
+import inspect
+import logging
+import sys
+from collections.abc import Iterator
+from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy
+from gymnasium.envs.registration import EnvSpec
+from stable_baselines3.common.vec_env import VecEnv
+
+from .clocks import clocks_of
+from .logs import has_log
+
+__all__ = ["OVERWRITTEN", "attributes_of", "class_name", "is_harmless", "is_of_library", "may_come", "parts_of"]
+
+IGNORED = frozenset(
+    (
+        *("env", "venv", "envs", "spec", "_cached_spec", "metadata", "_metadata", "render_mode"),
+        *("_saved_kwargs", "_ezpickle_args", "_ezpickle_kwargs", "class_attributes"),
+        *("remotes", "work_remotes", "processes", "closed", "strongbox_ready"),
+    )
+)
+"""Attributes that are about how layers hang together, or about this process."""
+
+OVERWRITTEN = frozenset(("buf_infos", "reset_infos", "_previous_data"))
+"""Attributes that no step depends on: what is not plain in them is no loss, and they may hold anything."""
+
+RENDERING = frozenset(("pygame", "glfw", "moderngl", "cv2"))
+"""Packages whose objects show an environment, and are none of its state."""
+
+LIBRARIES = frozenset(("gymnasium", "stable_baselines3", "sb3_contrib", "ale_py"))
+"""Packages whose classes keep what an attribute holds of one kind."""
+
+
+def class_name(live: Any) -> str:
+    """What a class is called in a state and in messages: without its module, since a script may be run or imported."""
+    return type(live).__qualname__
+
+
+def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> Iterator[tuple[str, Any]]:
+    """The attributes of an object that may be state, by name."""
+    clocks = clocks_of(live)
+    for name, value in list(vars(live).items()):
+        if name in IGNORED or name in harmless or name in clocks or (name == "results_writer" and has_log(live)):
+            continue
+        if not isinstance(value, gymnasium.Space):
+            yield name, value
+
+
+def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The objects that an attribute holds, alone or in a dictionary by name or in a list, each with a label."""
+    if type(value) is dict and value and all(type(key) is str for key in value):
+        found = [(f"{name}.{key}", item) for key, item in value.items()]
+    elif type(value) in (list, tuple) and value:
+        found = [(f"{name}.{index}", item) for index, item in enumerate(value)]
+    else:
+        found = [(name, value)]
+    if all(_is_part(item) for _, item in found):
+        yield from found
+
+
+def _is_part(value: Any) -> bool:
+    """Whether an object is one of Python's with attributes of its own."""
+    if is_harmless(value) or callable(getattr(value, "fileno", None)):
+        return False
+    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
+        return False
+    # What the standard library makes often stands for something outside: a lock, a logger, a process.
+    return _package(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
+
+
+def is_harmless(value: Any) -> bool:
+    """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
+    if isinstance(value, list | tuple):
+        return all(is_harmless(item) for item in value)
+    if isinstance(value, gymnasium.Env | gymnasium.Space | VecEnv | EnvSpec | ModuleType | type | logging.Logger):
+        return True
+    if isinstance(value, numpy.dtype) or inspect.isroutine(value) or isinstance(value, functools.partial):
+        return True
+    return _package(type(value)) in RENDERING or _package(type(value)) == "pathlib"
+
+
+def is_of_library(live: Any) -> bool:
+    """Whether a class is one whose attributes keep to one kind of value."""
+    return _package(type(live)) in LIBRARIES
+
+
+def _package(kind: type) -> str:
+    """The package of a class; SWIG makes some that have none."""
+    return str(getattr(kind, "__module__", "")).split(".")[0]
+
+
+def may_come(live: Any, name: str) -> bool:
+    """Whether an attribute that an object does not have may be set: its class sets it, and it hides nothing."""
+    default = inspect.getattr_static(type(live), name, None)
+    free = name not in IGNORED and name not in vars(live) and not name.startswith("__")
+    return free and name in stored_names(own_class(live)) and not callable(default) and not hasattr(default, "__get__")
+
+
+@functools.lru_cache(maxsize=512)
+def stored_names(kind: Any) -> frozenset[str]:
+    """The attributes that the code of a class and of its bases sets on some object, by name."""
+    functions = (value for base in kind.__mro__ for value in vars(base).values())
+    codes = [code for value in functions if (code := _code(value)) is not None]
+    return frozenset(name for code in codes for name in _stores(code))
+
+
+def own_class(live: Any) -> Any:
+    """The class of an object, as a key."""
+    return type(live)
+
+
+def _code(value: Any) -> CodeType | None:
+    function: Any = value.fget if isinstance(value, property) else value
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _stores(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_ATTR":
+            yield instruction.argval
+        if isinstance(instruction.argval, CodeType):
+            yield from _stores(instruction.argval)
