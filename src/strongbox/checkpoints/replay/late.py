@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy
 
 from ...values.checks import Array
+from .sharing import as_words
 
 __all__ = ["changed_rows", "changed_runs"]
 
@@ -24,7 +25,7 @@ def changed_rows(written: Mapping[str, Array], found: Mapping[str, Array], known
     changed = numpy.zeros(count, numpy.bool_)
     changed[known:] = True
     for name, array in found.items() if count else ():
-        now, before = (rows.reshape(count, -1).view(numpy.uint8) for rows in (array, written[name][:count]))
+        now, before = (as_words(rows.reshape(count, -1)) for rows in (array, written[name][:count]))
         changed |= (now != before).any(axis=1)
     return changed
 

@@ -16,7 +16,7 @@ import numpy
 
 from ...values.checks import Array
 
-__all__ = ["Planes", "differs_from_next", "find_planes", "plane_axis", "split_planes"]
+__all__ = ["Planes", "as_words", "differs_from_next", "find_planes", "plane_axis", "split_planes"]
 
 CHUNK = 1 << 23
 """Bytes that are compared at a time, so that what a comparison leaves behind stays small."""

@@ -23,7 +23,7 @@ from .encoding import encode_segment
 from .late import changed_rows, changed_runs
 from .manifest import ReplayManifest, SegmentRecord
 from .ranges import Range, cut, length, overlay, places, runs_of
-from .segment_files import SegmentFiles
+from .segment_files import SegmentFiles, SegmentReader
 
 __all__ = ["ReplayStore"]
 
@@ -100,7 +100,7 @@ class ReplayStore:
     def verify(self, manifest: ReplayManifest) -> Iterator[str]:
         """Read every segment that a manifest needs and give its name when it was whole; raises as ``read`` does."""
         for name in manifest.segments:
-            with self._open(manifest, name):
+            with self._files.reading() as reader, self._open(reader, manifest, name):
                 pass
             yield name
 
@@ -182,22 +182,23 @@ class ReplayStore:
         pieces: dict[str, list[tuple[int, Range]]] = {}
         for place, part in places(ranges):
             pieces.setdefault(part.segment, []).append((place, part))
-        for name, wanted in pieces.items():
-            with locate(path=self.path(name)), self._open(manifest, name) as view:
-                segment = open_segment(view, columns)
-                if (segment.rows, segment.environments) != (manifest.segments[name].rows, manifest.environments):
-                    raise FormatError("expected the rows and environments of the manifest, found others.")
-                for column, target in targets.items():
-                    for place, part in wanted:
-                        segment.fill(column, target[place : place + part.count], part.first)
+        with self._files.reading() as reader:
+            for name, wanted in pieces.items():
+                with locate(path=self.path(name)), self._open(reader, manifest, name) as view:
+                    segment = open_segment(view, columns)
+                    if (segment.rows, segment.environments) != (manifest.segments[name].rows, manifest.environments):
+                        raise FormatError("expected the rows and environments of the manifest, found others.")
+                    for column, target in targets.items():
+                        for place, part in wanted:
+                            segment.fill(column, target[place : place + part.count], part.first)
 
-    def _open(self, manifest: ReplayManifest, name: str) -> AbstractContextManager[memoryview]:
+    def _open(self, reader: SegmentReader, manifest: ReplayManifest, name: str) -> AbstractContextManager[memoryview]:
         record = manifest.segments[name]
         columns = (*manifest.columns.values(), *manifest.late_columns.values())
         one_row = manifest.environments * sum(column.entry_bytes for column in columns)
         if record.size > max(MOST_CONTENT, 2 * one_row) + 2 * MOST_HEADER:
             raise LimitError(f"expected a smaller segment, found one of {record.size:,} bytes.", path=self.path(name))
-        return self._files.open(name, record)
+        return reader.open(name, record)
 
 
 def check_base(change: Change, base: ReplayManifest | None) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segments_named
+from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segment_files, segments_named
 from strongbox.checkpoints.replay import store as store_module
 from strongbox.errors import CheckpointError, FormatError, StrongboxError
 from tests.core.checkpoints.replay.ring import FOLLOWS, PlainChange, Ring, blank, same_bits
@@ -150,6 +150,7 @@ def test_reading_takes_no_more_memory_than_one_segment(
     codec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "MOST_ENCODED", 1 << 20)
+    monkeypatch.setattr(segment_files, "MOST_WAITING", 1 << 20)
     rows = {name: numpy.zeros((40_000, 1, 8), "<f8") for name in ("observations", "next_observations")}
     rows["observations"][:, 0, 0] = numpy.arange(40_000)
     rows["next_observations"][:-1] = rows["observations"][1:]
@@ -254,6 +255,24 @@ def test_a_missing_or_damaged_segment_is_named(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(StrongboxError):
         store.read(manifest, {"rewards": numpy.zeros((100, 1), "<f4")})
+
+
+def test_every_damaged_segment_is_noticed_though_digests_are_computed_meanwhile(tmp_path: Path) -> None:
+    ring = Ring(200, 1)
+    store = ReplayStore(tmp_path)
+    base = store.write(ring.change(0, None))
+    for _ in range(9):
+        ring.add(20)
+        base = store.write(ring.change(20, base))
+    for name in base.segments:
+        path = Path(store.path(name))
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(FormatError, match="SHA-256") as caught:
+            store.read(base, blank(ring.all_columns()))
+        assert caught.value.path == str(path)
+        path.write_bytes(content)
+    store.read(base, blank(ring.all_columns()))
 
 
 def test_a_damaged_file_is_written_again(tmp_path: Path) -> None:
