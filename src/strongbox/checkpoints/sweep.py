@@ -20,7 +20,7 @@ from .files import is_temporary, is_there, list_folder, remove, system_errors, t
 if TYPE_CHECKING:
     from .run_folder import RunFolder
 
-__all__ = ["NEWER_SUFFIX", "drop", "settle", "sweep", "unnamed_segments"]
+__all__ = ["NEWER_SUFFIX", "drop", "set_aside", "settle", "sweep", "unnamed_segments"]
 
 NEWER_SUFFIX = ".new"
 SEGMENT_FILE = re.compile(rf"[0-9a-f]{{64}}{re.escape(SEGMENT_SUFFIX)}")

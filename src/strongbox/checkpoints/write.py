@@ -20,12 +20,12 @@ from typing import Any
 
 from ..archive import INEXACT, Contents, dump_lines, write_archive
 from ..container import sync_folder
-from ..errors import CheckpointError
+from ..errors import CheckpointError, FormatError
 from .checkpoint import REPLAY_FOLDER, SEGMENT_SUFFIX, Checkpoint, folder_name, read_checkpoint, segment_names
 from .commit import AGENT_FILE, COMMIT_FILE, POINTS, REPLAY_FILE, Commit, FileRecord
 from .files import create_file, hash_file, is_there, make_folder, regular_size, remove, system_errors, temporary_name
 from .run_folder import RunFolder
-from .sweep import NEWER_SUFFIX, settle
+from .sweep import NEWER_SUFFIX, set_aside, settle
 
 __all__ = ["write_checkpoint"]
 
@@ -122,14 +122,23 @@ def _read_back(folder: RunFolder, made: str, step: int) -> None:
 def _place(folder: RunFolder, made: str, step: int, *, durable: bool) -> Checkpoint:
     """Give the folder its name: at once, or where the step has a checkpoint already, beside and then in its place."""
     place = os.path.join(folder.checkpoints_path, folder_name(step))
-    if is_there(place + NEWER_SUFFIX):
-        settle(folder, read_checkpoint(folder.path, place + NEWER_SUFFIX, limits=folder.limits))
-    if not is_there(place):
-        os.rename(made, place)
-    else:
-        os.rename(made, place + NEWER_SUFFIX)
+    newer = place + NEWER_SUFFIX
+    _make_room(folder, newer)
+    os.rename(made, newer if is_there(place) else place)
     if durable:
         sync_folder(folder.checkpoints_path)
-    if is_there(place + NEWER_SUFFIX):
-        settle(folder, read_checkpoint(folder.path, place + NEWER_SUFFIX, limits=folder.limits))
+    _make_room(folder, newer)
     return read_checkpoint(folder.path, place, limits=folder.limits)
+
+
+def _make_room(folder: RunFolder, newer: str) -> None:
+    """Let a newer checkpoint of the step take its place; one that is damaged goes, since the step is written again."""
+    if not is_there(newer):
+        return
+    try:
+        checkpoint = read_checkpoint(folder.path, newer, limits=folder.limits)
+    except FormatError:
+        for path in set_aside(folder, [newer]):
+            remove(path)
+    else:
+        settle(folder, checkpoint)

@@ -201,6 +201,19 @@ def test_a_newer_one_that_has_not_taken_its_place_counts_and_takes_it(tmp_path: 
     assert len(os.listdir(folder.checkpoints_path)) == 3
 
 
+@pytest.mark.parametrize("name", ["000000000010", "000000000010.new"])
+def test_a_damaged_one_of_the_same_step_is_replaced(tmp_path: Path, name: str) -> None:
+    folder = begin_run(tmp_path)
+    place = Path(write(folder, 10, metrics={"a": 1.0}).path)
+    if name != place.name:
+        shutil.copytree(place, place.with_name(name))
+    break_commit(place.with_name(name))
+    assert list(folder.damaged()) == [str(place.with_name(name))]
+    assert write(folder, 10, metrics={"a": 2.0}).metrics == {"a": 2.0}
+    assert os.listdir(folder.checkpoints_path) == ["000000000010"]
+    assert folder.damaged() == {}
+
+
 def test_leftovers_are_swept_and_named(tmp_path: Path) -> None:
     folder = begin_run(tmp_path)
     used, unused = add_segment(folder, b"used"), add_segment(folder, b"unused")
