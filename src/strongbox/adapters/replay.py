@@ -24,7 +24,7 @@ from ..errors import CheckpointError
 from ..values.checks import Array
 from .replay_infos import infos_from_texts, infos_to_texts
 
-__all__ = ["CapturedReplay", "ReplayReader", "ReplayRecorder", "replay_inexact", "restore_replay"]
+__all__ = ["CapturedReplay", "ReplayReader", "ReplayRecorder", "check_fit", "replay_inexact", "restore_replay"]
 
 CURRENT_STARTS = "current_ep_start"
 """The setting that holds where the running episode of each environment began."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoints import Keep
 from ..errors import CheckpointError
 from .phases import Start
-from .preemption import Preemption
 
 if TYPE_CHECKING:
     from .run import Run
@@ -42,7 +41,6 @@ class Learning:
     def __init__(self, run: Run, options: Options) -> None:
         self._run = run
         self._options = options
-        self._preemption = Preemption()
         self._start = Start.NEW
         self._restoring = False
         self._stopping = False
@@ -69,7 +67,7 @@ class Learning:
             run.restore()
         self._restoring = self._start is Start.GOES_ON
         if self._options.on_signal:
-            self._preemption = Preemption().__enter__()
+            run.preemption.open()
 
     def rollout_started(self) -> None:
         """The clean point: put everything back, or make a checkpoint where one is due."""
@@ -77,7 +75,7 @@ class Learning:
         if self._restoring:
             self._run.restore()
             self._restoring = False
-        elif self._preemption.signal is not None and not self._stopping:
+        elif self._options.on_signal and self._run.preemption.signal is not None and not self._stopping:
             self._preempt()
         elif self._is_due and session.logs_here:
             self._checkpoint(ROLLOUT, skip_if_busy=self._options.skip_if_busy)
@@ -98,7 +96,7 @@ class Learning:
     def training_ended(self) -> None:
         """Make the last checkpoint, and wait until it is committed."""
         run, session = self._run, self._run.session
-        self._preemption.close()
+        run.preemption.close()
         if self._start in (Start.DONE, Start.DONE_LAST):
             session.set_steps(run.phases.current.end or session.steps)
             if self._start is Start.DONE_LAST:
@@ -126,5 +124,5 @@ class Learning:
     def _preempt(self) -> None:
         inexact = {} if self._run.session.logs_here else {LOG_MOVED: LOG_MOVED_REASON}
         self._checkpoint(ROLLOUT, inexact=inexact)
-        self._run.preempted = self._preemption.signal
+        self._run.preempted = self._run.preemption.signal
         self._stopping = True

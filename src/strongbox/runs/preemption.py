@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 __all__ = ["Preemption"]
@@ -15,7 +15,7 @@ NAMES = ("SIGTERM", "SIGUSR1")
 
 
 class Preemption:
-    """Listens to SIGTERM and SIGUSR1 while it is open; ``signal`` names the first that came.
+    """Listens to SIGTERM and SIGUSR1 while it is open; ``signal`` names the first that came since then.
 
     A second signal does what it would have done without. Signals are heard in the main thread only, as
     Python has it; in any other thread nothing is heard.
@@ -25,18 +25,15 @@ class Preemption:
         self.signal: str | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
-    def __enter__(self) -> Preemption:
+    def open(self) -> None:
+        """Begin to listen, with nothing heard yet."""
+        self.close()
+        self.signal = None
         if threading.current_thread() is threading.main_thread():
             for name in NAMES:
                 number = getattr(signal, name, None)
                 if number is not None:
                     self._before[number] = signal.signal(number, self._hear)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the signals back to whom they belonged; more than once does nothing."""

@@ -21,6 +21,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .learning import Learning, Options
 from .opened import OpenedLogs
 from .phases import Phases
+from .preemption import Preemption
 from .report import RunReport, tell
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Run:
         """What a continuation is not exact in; complete once ``learn()`` goes on."""
         self.preempted: str | None = None
         """The name of the signal that training was stopped by, or None."""
+        self.preemption = Preemption()
         self.phases = Phases()
         self.last_step = 0
         self._durable = durable
@@ -166,6 +168,7 @@ class Run:
 
     def close(self) -> None:
         """Wait for the last checkpoint and let go of the run; more than once does nothing."""
+        self.preemption.close()
         try:
             if self._writer is not None:
                 self._writer.close()
@@ -231,6 +234,8 @@ class Run:
             saved = session.read(archive)
             phases = Phases.from_list(saved.parts["run"].get("phases"))
             self._manifest = None if checkpoint.replay is None else ReplayManifest.from_json(checkpoint.replay)
+            if self._manifest is not None:
+                session.check_replay(self._manifest)
             session.put_parameters(saved)
         except StrongboxError as error:
             raise CheckpointError(

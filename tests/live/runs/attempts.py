@@ -121,6 +121,7 @@ def kill() -> None:
 if __name__ == "__main__":
     import Box2D  # type: ignore[import-untyped]  # noqa: F401 - it warns while it is imported, which children take for an error
 
+    import strongbox.runs  # noqa: F401
     import tests.live.runs.cases
     import tests.live.runs.fingerprint  # noqa: F401 - imported once, before any fork
 

@@ -8,7 +8,9 @@ anything is changed, and put back as often as SB3's own preparations overwrite i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
+from numbers import Number
 from typing import Any
 
 import numpy
@@ -18,7 +20,7 @@ from stable_baselines3.common.noise import ActionNoise, OrnsteinUhlenbeckActionN
 
 from ...archive import Archive
 from ...errors import MismatchError, StrongboxError, locate
-from ...values import find_opaque
+from ...values import describe, find_opaque
 from ..attributes import refuse_counter
 from ..environments.notes import Notes
 from ..environments.plain import copy_plain, revive
@@ -33,6 +35,8 @@ OBSERVED = ("_last_episode_starts", "_last_obs", "_last_original_obs")
 """What an agent last saw. It changes with every step and may be large, so it is kept as arrays, with no pickle."""
 MATRICES = ("exploration_mat", "exploration_matrices")
 """The names that SB3 gives to the weights of state-dependent exploration (gSDE)."""
+EPISODES: dict[str, tuple[type, ...]] = {"ep_info_buffer": (dict,), "ep_success_buffer": (int, float, numpy.generic)}
+"""Statistics of the last episodes, and what each of them is."""
 STATELESS_NOISE = ("NormalActionNoise",)
 
 
@@ -80,17 +84,19 @@ class AgentState:
         """SB3's own counter of steps at the checkpoint."""
         return int(self.attributes["num_timesteps"])
 
-    def restore(self, model: BaseAlgorithm) -> None:
-        """Put everything back, in fresh copies."""
+    def restore(self, model: BaseAlgorithm) -> dict[str, str]:
+        """Put everything back, in fresh copies; gives what does not fit, with the reason."""
+        notes = Notes()
         for name, value in self.attributes.items():
             setattr(model, name, self._restorer(value))
         for name, seen in self.extras.get("observed", {}).items():
             setattr(model, name, revive(seen))
-        restore_spaces(model, self.extras.get("spaces"), "the model", Notes())
+        restore_spaces(model, self.extras.get("spaces"), "the model", notes)
         live = getattr(model, NOISE, None)
         if self.noise is not None and live is not None:
             _restore_noise(live, self._restorer(self.noise))
         self._restore_extras(model)
+        return notes.inexact
 
     def _restore_extras(self, model: BaseAlgorithm) -> None:
         for name, distribution in _distributions(model):
@@ -137,9 +143,22 @@ def _read_attribute(state: AgentState, model: BaseAlgorithm, name: str, value: A
     except StrongboxError as error:
         state.inexact[name] = error.problem
         return
+    refused = refused or _other_kind(name, getattr(model, name), value)
     if refused:
         raise MismatchError(f"{name} in data: {refused}")
     state.attributes[name] = value
+
+
+def _other_kind(name: str, live: Any, value: Any) -> str | None:
+    """Why a value cannot take the place of a live one, or None where it can."""
+    if name in EPISODES:
+        entries = value if isinstance(value, list | deque) else None if value is None else [None]
+        fits = entries is None or all(isinstance(entry, EPISODES[name]) for entry in entries)
+        return None if fits else "expected the statistics of episodes, found something else."
+    for kind in (Number, str, bytes):
+        if isinstance(live, kind) and not isinstance(value, kind):
+            return f"expected a {type(live).__name__}, found {describe(value)}."
+    return None
 
 
 def _misshapen(model: BaseAlgorithm, name: str, value: Any) -> str | None:
@@ -160,9 +179,9 @@ def _misshapen(model: BaseAlgorithm, name: str, value: Any) -> str | None:
 
 
 def _not_of_shape(value: Any, shape: tuple[int, ...]) -> str | None:
-    if isinstance(value, numpy.ndarray) and value.shape == shape:
+    if isinstance(value, numpy.ndarray) and value.shape == shape and value.dtype.kind in "biuf":
         return None
-    return f"expected an array of {shape}, found {getattr(value, 'shape', type(value).__name__)}."
+    return f"expected numbers of {shape}, found {getattr(value, 'shape', type(value).__name__)}."
 
 
 # -- where the noise goes on from -------------------------------------------------------

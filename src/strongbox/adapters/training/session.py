@@ -26,7 +26,7 @@ from ..environments import capture_environments, restore_environments, watch_env
 from ..into import fill_into
 from ..normalization import capture_normalization
 from ..random_states import capture_random_states, restore_random_states
-from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, restore_replay
+from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
 from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
@@ -227,6 +227,11 @@ class Session:
         """Put networks, optimizers and variables into the model."""
         fill_into(self.model, saved.archive, saved.draft)
 
+    def check_replay(self, manifest: Any) -> None:
+        """Raise CheckpointError where the model's replay buffer is another than the one that a manifest describes."""
+        if self.recorder is not None:
+            check_fit(self.recorder.buffer, manifest)
+
     def put_replay(self, manifest: Any, store: ReplayReader, *, steps: int) -> Mapping[str, str]:
         """Fill the replay buffer with what a manifest names; gives what is inexact."""
         if self.recorder is None:
@@ -241,21 +246,21 @@ class Session:
         ``logs`` are the sizes of log files at the checkpoint, ``copies`` says by path where their content was kept.
         """
         self.put_parameters(saved)
-        saved.agent.restore(self.model)
+        saved.inexact.update(saved.agent.restore(self.model))
         self.iterations = saved.iterations
         self.model.start_time = time.time_ns() - saved.elapsed
         if isinstance(self.model, OnPolicyAlgorithm):
             self._end_iterations = continue_iterations(self.model.logger, saved.iterations)
         saved.inexact.update(continue_logs(self.model, logs, saved.rows, copies))
         if self._draws_early:
-            restore_random_states(saved.parts["random"]["before"])
+            restore_random_states(saved.parts["random"].get("before"))
 
     def restore(self, saved: Saved, copies: Mapping[str, str]) -> None:
         """Put back everything that SB3's own preparations have overwritten, at the clean point itself.
 
         ``copies`` says by path where the content of Monitor's files was kept.
         """
-        saved.agent.restore(self.model)
+        saved.inexact.update(saved.agent.restore(self.model))
         saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
         saved.inexact.update(restore_callbacks(self._root, saved.parts["callbacks"], without=self._callback))
         restore_pending(self.model.logger, saved.parts["log"].get("pending"))
