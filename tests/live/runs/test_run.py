@@ -17,6 +17,7 @@ import gymnasium
 import numpy
 import pytest
 import torch
+from sb3_contrib import ARS
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, EveryNTimesteps
 from stable_baselines3.common.utils import LinearSchedule
@@ -287,6 +288,36 @@ def test_a_signal_makes_a_checkpoint_at_the_next_rollout_and_stops(number: int, 
         model.learn(96, callback=[SendSignal(number, -1), run.callback(every=10_000, on_signal=True)])
         assert run.preempted is None
     assert weights(model) == weights(whole)
+
+
+def make_ars() -> Any:
+    return ARS("LinearPolicy", "CartPole-v1", n_delta=1, seed=1, device="cpu")
+
+
+def test_ars_which_asks_no_callback_stops_after_its_iteration(tmp_path: Path) -> None:
+    whole = make_ars().learn(1500)
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ars)
+        model.learn(1500, callback=[SendSignal(signal.SIGUSR1, 50), run.callback(on_signal=True)])
+        assert run.preempted == "SIGUSR1"
+        (step,) = steps_of(tmp_path)
+        assert 50 <= step < 1500
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ars)
+        model.learn(1500, callback=[SendSignal(signal.SIGUSR1, -1), run.callback(on_signal=True)])
+        assert run.report.exact
+    assert weights(model) == weights(whole)
+    assert model.num_timesteps == whole.num_timesteps
+
+
+def test_signals_are_given_back_where_learn_is_broken_off(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        with pytest.raises(KeyboardInterrupt):
+            model.learn(64, callback=[run.callback(on_signal=True), Stop(20)])
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_signal_that_was_not_asked_for_is_not_heard(tmp_path: Path) -> None:
