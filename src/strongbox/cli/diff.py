@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..archive import Archive, open_archive
 from ..archive.difference import ABSENT, Difference, TensorDifference, TensorForm, compare_archives
@@ -32,13 +33,14 @@ Counts = Mapping[str, tuple[Any, Any]]
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare two archives; returns 0 where they hold the same agent, 1 where not."""
-    with open_archive(arguments.first) as first, open_archive(arguments.second) as second:
+    sides = [_Side.of(path) for path in (arguments.first, arguments.second)]
+    with sides[0].open() as first, sides[1].open() as second:
         bar = Progress(Terminal(sys.stderr), 1, text=size_text)
         try:
             found = compare_archives(first, second, progress=bar.show_part)
         finally:
             bar.clear()
-        learnt = _learnt(first, second)
+        learnt = {**_learnt(first, second), **_measured(sides[0].metrics, sides[1].metrics)}
     output = Terminal(sys.stdout)
     if arguments.json:
         output.print(json.dumps(_as_data(found, learnt), allow_nan=False))
@@ -47,7 +49,39 @@ def run(arguments: argparse.Namespace) -> int:
     return EQUAL if found.equal else DIFFERENT
 
 
+class _Side(NamedTuple):
+    """What one argument names: an archive, and the metrics of the checkpoint that it belongs to, if any."""
+
+    path: str
+    metrics: Mapping[str, float]
+
+    @classmethod
+    def of(cls, path: str) -> _Side:
+        """An archive by its path; of a run its newest checkpoint, or the checkpoint whose folder it is."""
+        if not os.path.isdir(path):
+            return cls(path, {})
+        from .checkpoints.listing import choose, read_run
+
+        folder = os.path.abspath(path)
+        if os.path.lexists(os.path.join(folder, "run.json")):
+            checkpoint = choose(read_run(path), None)
+        elif os.path.lexists(os.path.join(folder, "commit.json")) and os.path.basename(folder).isdecimal():
+            run = os.path.dirname(os.path.dirname(folder))
+            checkpoint = choose(read_run(run), int(os.path.basename(folder)))
+        else:
+            return cls(path, {})
+        return cls(checkpoint.agent_path, checkpoint.metrics)
+
+    def open(self) -> Archive:
+        return open_archive(self.path)
+
+
 # -- what was learnt between the two --------------------------------------------------------------
+
+
+def _measured(before: Mapping[str, float], after: Mapping[str, float]) -> Counts:
+    """The metrics of two checkpoints, where both have one and it is another."""
+    return {name: (before[name], after[name]) for name in before if name in after and before[name] != after[name]}
 
 
 def _learnt(first: Archive, second: Archive) -> Counts:

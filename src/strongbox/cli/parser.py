@@ -102,8 +102,10 @@ DIFF_EPILOG = """\
 examples:
   strongbox diff before.zip after.zip
   strongbox diff before.zip after.zip --json | jq '.tensors[0]'
+  strongbox diff runs/a/checkpoints/000000010000 runs/a
   strongbox diff a.zip b.zip > /dev/null && echo the same agent
 
+Of a run's folder the newest checkpoint is taken, of a checkpoint's folder its agent.
 Values are compared to the last bit. How a file was written (versions, the order
 of members) is shown, and makes no difference.
 
@@ -267,7 +269,7 @@ def _add_convert(commands: Any) -> None:
 
 def _add_diff(commands: Any) -> None:
     parser = _add(commands, "diff", DIFF, DIFF_EPILOG)
-    parser.add_argument("first", metavar="FILE", help="an archive; .zip may be left out")
+    parser.add_argument("first", metavar="FILE", help="an archive, or the folder of a run or of one of its checkpoints")
     parser.add_argument("second", metavar="FILE", help="another one")
     parser.add_argument("--json", action="store_true", help="print the same as data")
 

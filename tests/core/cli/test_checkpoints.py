@@ -56,6 +56,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("run")
 
 
+def test_two_checkpoints_differ_by_what_was_learnt_between_them(run: Path, capsys: Captured) -> None:
+    first = f"{run}/checkpoints/000000010000"
+    assert main(["diff", first, str(run), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [os.path.dirname(said[name]) for name in ("first", "second")] == [
+        os.path.abspath(first),
+        os.path.join("run", "checkpoints", "000000050000"),
+    ]
+    assert said["learnt"]["rollout/ep_rew_mean"] == [1.0, 5.0]
+    assert "eval/mean_reward" not in said["learnt"]  # the same at both
+    assert main(["diff", first, first]) == 0
+    assert main(["diff", str(run / "checkpoints"), first]) == 2
+
+
 def held(folder: RunFolder) -> Any:
     assert folder._lock is not None
     return folder._lock
