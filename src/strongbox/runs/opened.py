@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..errors import CheckpointError
+
 __all__ = ["OpenedLogs"]
 
 LONGEST = 1 << 20
@@ -16,6 +18,12 @@ class OpenedLogs:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def check_folder(self) -> None:
+        """Raise CheckpointError where the folder or the list is a link: a stranger's run must not lead out of it."""
+        for path in (self._path.parent, self._path):
+            if path.is_symlink():
+                raise CheckpointError("expected a part of the run's folder, found a link.", path=str(path))
 
     def read(self) -> tuple[str, ...]:
         """The paths, as far as they are text."""

@@ -6,6 +6,7 @@ Whatever knows a framework is called from inside of functions, so that a run can
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints.files import is_folder
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
@@ -33,6 +35,9 @@ Model = TypeVar("Model")
 
 LOGS_FOLDER = "logs"
 """Where copies of text logs stand from the start of a script until the next checkpoint."""
+
+OF_A_STEP = re.compile("[0-9]{12,18}")
+"""The names of the folders in it."""
 
 OPENED_FILE = "opened"
 """Which files for TensorBoard the run has opened since its last checkpoint, one path a line."""
@@ -120,6 +125,7 @@ class Run:
             model = make_model()
             session = Session(model)
             self.folder.begin(algorithm=session.algorithm, environment=session.environment_id, durable=self._durable)
+            self._opened.check_folder()
             session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
             if checkpoint is not None:
                 self._take(session, checkpoint, swept)
@@ -281,8 +287,11 @@ class Run:
         from ..adapters.training import preserve_logs, read_rows
 
         folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
+        self._opened.check_folder()
         for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-            if other != folder and other.is_dir():
+            if other != folder and OF_A_STEP.fullmatch(other.name) and is_folder(str(other)):
                 shutil.rmtree(other)
+        if folder.is_symlink():
+            raise CheckpointError("expected a folder of log copies, found a link.", path=str(folder))
         with checkpoint.open() as archive:
             self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from strongbox.errors import CheckpointError
 from strongbox.runs.opened import OpenedLogs
 
 
@@ -18,6 +21,16 @@ def test_paths_are_read_as_they_were_added(tmp_path: Path) -> None:
     opened.clear()
     opened.clear()
     assert opened.read() == ()
+
+
+@pytest.mark.parametrize("link", ["logs", "logs/opened"])
+def test_a_link_is_refused(link: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    path = tmp_path / "run" / link
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "mine")
+    with pytest.raises(CheckpointError, match="found a link"):
+        OpenedLogs(tmp_path / "run" / "logs" / "opened").check_folder()
 
 
 def test_bytes_that_are_no_text_are_no_error(tmp_path: Path) -> None:

@@ -202,6 +202,16 @@ def test_a_replay_buffer_that_was_left_out_is_named(tmp_path: Path) -> None:
     assert not list((tmp_path / "replay").iterdir()) if (tmp_path / "replay").exists() else True
 
 
+def test_a_run_whose_logs_lead_elsewhere_is_refused_and_nothing_is_deleted(tmp_path: Path) -> None:
+    train(tmp_path / "run", make_ppo(), 32)
+    mine = tmp_path / "mine" / "000000000001"
+    mine.mkdir(parents=True)
+    (tmp_path / "run" / "logs").symlink_to(tmp_path / "mine")
+    with pytest.raises(CheckpointError, match="found a link"):
+        train(tmp_path / "run", make_ppo(), 64)
+    assert mine.is_dir()
+
+
 # -- one process at a time, and no error lost ---------------------------------------------------------------
 
 

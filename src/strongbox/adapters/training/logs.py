@@ -103,11 +103,11 @@ def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Pat
         if not (source.name.endswith(MONITOR) or (source.suffix in TEXT_FILES and source.name.startswith(TEXT_NAMES))):
             continue
         copy = folder / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}{source.suffix}"
-        if not copy.exists() and source.is_file():
+        if not os.path.lexists(copy) and source.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file, replace_file(copy) as written:
                 _copy_beginning(file, written, size, rows.get(source.name))
-        if copy.is_file():
+        if copy.is_file() and not copy.is_symlink():
             copies[path] = str(copy)
     return copies
 
