@@ -19,8 +19,9 @@ help: ## Show this list
 demo: $(READY) ## The main job, end to end: train, keep, look into, load elsewhere, go on learning, act
 	@$(ONE_THREAD) $(BIN)/python demo/main.py
 
-test: test-core ## All tests: the core's under every Python from 3.10 to 3.13 found here, then the whole suite
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2
+# The core's tests have run by then, but for those of zstandard, which the core does without.
+test: test-core ## All tests: the core's under every Python from 3.10 to 3.13 found here, then all others
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 tests/live tests/docs tests/core/checkpoints/replay
 
 test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3.13 found here, with numpy alone
 	$(BIN)/python tests/interpreters.py
