@@ -1,12 +1,15 @@
 """The main job of Strongbox, end to end, in under two minutes: ``make demo``.
 
 An agent is trained with Stable-Baselines3, kept with Strongbox, looked into, checked, loaded in a new
-process, goes on learning there, acts, and is opened by Stable-Baselines3 itself. Last, a save fails half
-way and the old file stays. Everything goes through the public interface; the files are in demo-output/.
+process, goes on learning there, acts, and is opened by Stable-Baselines3 itself. A save fails half way and
+the old file stays; a training is killed and goes on to the last bit. Everything goes through the public
+interface; the files are in demo-output/.
 """
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -34,14 +37,15 @@ def say(title: str, text: str = "") -> None:
         print(textwrap.indent(textwrap.dedent(text).strip(), "   "), flush=True)
 
 
-def run(*command: str | Path) -> None:
-    """Run a program as a person would type it, and show what it says."""
+def run(*command: str | Path, expected: int = 0) -> str:
+    """Run a program as a person would type it, show what it says, and return its last line."""
     shown = " ".join(part.name if isinstance(part, Path) else part for part in command)
     print(f"\n   $ {shown}", flush=True)
     done = subprocess.run(command, cwd=OUTPUT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     print(textwrap.indent(done.stdout.rstrip(), "   "), flush=True)
-    if done.returncode != 0:
+    if done.returncode != expected:
         sys.exit(f"The demo stops here: {shown} ended with exit code {done.returncode}.")
+    return done.stdout.rstrip().rpartition("\n")[2]
 
 
 def train() -> PPO:
@@ -92,6 +96,20 @@ def fail_to_save() -> None:
     run(Path(sys.executable), HERE / "elsewhere.py", "fail", ARCHIVE.name)
 
 
+def kill_and_go_on() -> None:
+    say("8. Kill a training, and start the same script again", "SAC on Pendulum-v1, a checkpoint every 100 steps.")
+    script = (Path(sys.executable), HERE / "training.py")
+    for name in ("killed", "uninterrupted"):
+        shutil.rmtree(OUTPUT / "runs" / name, ignore_errors=True)
+    run(*script, "runs/killed", "--kill-at", "350", expected=-signal.SIGKILL)
+    run(COMMAND, "checkpoints", "list", "runs/killed")
+    resumed = run(*script, "runs/killed")
+    uninterrupted = run(*script, "runs/uninterrupted")
+    if resumed != uninterrupted:
+        sys.exit("The demo stops here: the resumed training is not the uninterrupted one.")
+    print("   the same as without the interruption, to the last bit", flush=True)
+
+
 def main() -> None:
     began = time.monotonic()
     OUTPUT.mkdir(exist_ok=True)
@@ -99,6 +117,7 @@ def main() -> None:
     look()
     go_on_elsewhere()
     fail_to_save()
+    kill_and_go_on()
     say(f"Done in {time.monotonic() - began:.0f} seconds", f"The archive is {ARCHIVE.relative_to(HERE.parent)}.")
 
 
