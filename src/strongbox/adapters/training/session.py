@@ -186,7 +186,7 @@ class Session:
         self._entries = {name: (vars(model)[name], entry) for name, entry in captured.data.items()}
         contents = self._staging.copy(captured)
         environments = capture_environments(self._environment)
-        callbacks, inexact = capture_callbacks(self._root, without=self._callback)
+        callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
         resume = {
             "agent": capture_agent(model),
@@ -204,7 +204,7 @@ class Session:
             contents=replace(contents, resume=resume),
             inexact={**_lost(model, contents), **environments.inexact, **inexact, **unwritten},
             replay=buffer,
-            logs={**self._positions.sizes(model.logger), **environments.logs},
+            logs={**self._positions.sizes(model.logger), **environments.logs, **logs},
             metrics=self.metrics(),
         )
 
@@ -262,7 +262,8 @@ class Session:
         """
         saved.inexact.update(saved.agent.restore(self.model))
         saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
-        saved.inexact.update(restore_callbacks(self._root, saved.parts["callbacks"], without=self._callback))
+        callbacks = saved.parts["callbacks"]
+        saved.inexact.update(restore_callbacks(self._root, callbacks, without=self._callback, copies=copies))
         restore_pending(self.model.logger, saved.parts["log"].get("pending"))
         saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
 
