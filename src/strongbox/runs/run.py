@@ -6,7 +6,6 @@ Whatever knows a framework is called from inside of functions, so that a run can
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints.files import list_folder, remove
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
@@ -52,7 +52,8 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.folder = RunFolder(path, limits=limits)
+        # Absolute, since a script may change its working directory in between.
+        self.folder = RunFolder(os.path.abspath(path) if os.fspath(path) else path, limits=limits)
         self.report = RunReport(path=self.folder.path)
         """What a continuation is not exact in; complete once ``learn()`` goes on."""
         self.preempted: str | None = None
@@ -281,8 +282,10 @@ class Run:
         from ..adapters.training import preserve_logs, read_rows
 
         folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
-        for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-            if other != folder and other.is_dir():
-                shutil.rmtree(other)
+        # A link in the place of a folder is an error here: what lies behind it is not the run's to empty or to fill.
+        for name in list_folder(str(folder.parent)):
+            other = folder.parent / name
+            if other.is_symlink() or (other != folder and other.is_dir()):
+                remove(str(other))
         with checkpoint.open() as archive:
             self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)
