@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -85,7 +86,18 @@ def fingerprint() -> str:
 
 def run_tests(version: str, python: Path) -> bool:
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/core"]
-    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    # A folder of its own: pytest sweeps those of earlier runs, and two that sweep at once stand in each other's way.
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTEST_DEBUG_TEMPROOT": folder}
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     print(f"\n---- Python {version}: the core's tests, with numpy alone\n{done.stdout}", end="", flush=True)
     return done.returncode == 0
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ..checkpoints import Keep
 from ..errors import CheckpointError
 from .phases import Start
+from .report import warn
 
 if TYPE_CHECKING:
     from .run import Run
 
 __all__ = ["Learning", "Options"]
+
+MOST_WAITING = 10
+"""So many times the steps that were asked for may lie between two checkpoints before that is told."""
 
 ROLLOUT, END = "rollout_start", "training_end"
 
@@ -44,6 +48,8 @@ class Learning:
         self._start = Start.NEW
         self._restoring = False
         self._stopping = False
+        self._idle = False
+        self._before = 0
 
     # -- what SB3 tells ---------------------------------------------------------------------------------
 
@@ -55,17 +61,29 @@ class Learning:
         run.check()
         session.begin(callback)
         self._restoring = self._stopping = False
+        self._idle = run.preempted is not None
+        if self._idle:
+            # The script goes on to its next learn(), but the machine is to be taken away.
+            self._before = session.steps
+            session.pass_over(last=False)
+            return
+        if run.phases.broken_off:
+            raise CheckpointError(
+                "expected the last learn() of this run to have ended, found that it was broken off.",
+                path=run.path,
+                hint="Close the run and begin again: run = strongbox.Run(...); model = run.resume(make_model)",
+            )
         self._start = run.phases.begin(session.steps, session.total)
         if self._start in (Start.DONE, Start.DONE_LAST):
             session.pass_over(last=self._start is Start.DONE_LAST)
             return
-        if self._start is Start.NEW:
-            run.note_logs()
-        else:
+        if self._start is not Start.NEW:
             run.prepare()
+        run.note_logs()
         if self._start is Start.GOES_FURTHER:
             run.restore()
         self._restoring = self._start is Start.GOES_ON
+        self._tell_waiting()
         if self._options.on_signal:
             run.preemption.open()
 
@@ -97,7 +115,9 @@ class Learning:
         """Make the last checkpoint, and wait until it is committed."""
         run, session = self._run, self._run.session
         run.preemption.close()
-        if self._start in (Start.DONE, Start.DONE_LAST):
+        if self._idle:
+            session.set_steps(self._before)
+        elif self._start in (Start.DONE, Start.DONE_LAST):
             session.set_steps(run.phases.current.end or session.steps)
             if self._start is Start.DONE_LAST:
                 run.prepare()
@@ -114,6 +134,18 @@ class Learning:
     def _is_due(self) -> bool:
         every = self._options.every
         return every is not None and self._run.step // every > self._run.last_step // every
+
+    def _tell_waiting(self) -> None:
+        """Warn where checkpoints have to wait for rows of the log that are much further apart than was asked for."""
+        between, every = self._run.session.steps_between_logs, self._options.every
+        if between is None or every is None or between <= MOST_WAITING * every:
+            return
+        if self._run.session.total - self._run.session.steps > between:
+            problem = (
+                f"{self._run.path}: expected a checkpoint every {every:,} steps, found that the log has a row every "
+                f"{between:,} only, and checkpoints wait for one to be exact. Call learn() with a smaller log_interval."
+            )
+            warn(problem)
 
     def _checkpoint(self, point: str, *, skip_if_busy: bool = False, inexact: Mapping[str, str] | None = None) -> None:
         options = self._options

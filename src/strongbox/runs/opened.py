@@ -1,10 +1,15 @@
-"""Which log files a run has opened since its last checkpoint: after a crash their steps are done again, and they go."""
+"""Which log files a run has opened since its last checkpoint: after a crash their steps are done again, and they go.
+
+The folder may come from a stranger: no link is followed, neither to a list of somebody else's nor to a file that
+would be written into.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..checkpoints.files import is_folder, is_there, make_folder, open_regular, regular_size
 from ..errors import CheckpointError
 
 __all__ = ["OpenedLogs"]
@@ -27,19 +32,22 @@ class OpenedLogs:
 
     def read(self) -> tuple[str, ...]:
         """The paths, as far as they are text."""
-        if not self._path.is_file():
+        if not is_folder(str(self._path.parent)) or regular_size(str(self._path)) is None:
             return ()
-        with self._path.open("rb") as file:
-            return tuple(file.read(LONGEST).decode("utf-8", errors="replace").splitlines())
+        with open(open_regular(str(self._path)), "rb") as file:
+            return tuple(file.read(LONGEST).decode("utf-8", errors="surrogateescape").splitlines())
 
     def clear(self) -> None:
         """Begin anew: what was opened belongs to a checkpoint now."""
-        self._path.unlink(missing_ok=True)
+        if is_folder(str(self._path.parent)):
+            self._path.unlink(missing_ok=True)
 
     def add(self, paths: Iterable[str]) -> None:
         """Add paths, before anything is written into these files."""
         lines = [f"{path}\n" for path in paths]
         if lines:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
+            make_folder(str(self._path.parent), durable=False)
+            if is_there(str(self._path)) and regular_size(str(self._path)) is None:
+                self._path.unlink()
+            with self._path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(lines)

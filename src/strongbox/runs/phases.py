@@ -73,6 +73,11 @@ class Phases:
         return Start.DONE_LAST
 
     @property
+    def broken_off(self) -> bool:
+        """Whether the last call of ``learn()`` was left by an exception: the model is at no point of any phase then."""
+        return self.begun and self._current >= self._last_recorded and not self.current.finished
+
+    @property
     def begun(self) -> bool:
         """Whether a call of ``learn()`` was made in this process."""
         return self._current >= 0

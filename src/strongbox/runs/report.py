@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..errors import StrongboxWarning
 
-__all__ = ["NotExact", "RunReport", "tell"]
+__all__ = ["NotExact", "RunReport", "tell", "warn"]
 
 BETWEEN = frozenset(("strongbox", "stable_baselines3", "sb3_contrib"))
 """Packages whose lines are not the script's."""
@@ -61,9 +61,14 @@ class NotExact(StrongboxWarning):
 
 def tell(report: RunReport) -> None:
     """Warn where a continuation is not exact, pointing at the line of the script that has called."""
-    if report.exact:
-        return
+    if not report.exact:
+        warn(NotExact(report))
+
+
+def warn(warning: str | StrongboxWarning) -> None:
+    """Warn, pointing at the line of the script that has called."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in BETWEEN:
         level, frame = level + 1, frame.f_back
-    warnings.warn(NotExact(report), stacklevel=level + 1)
+    told = warning if isinstance(warning, StrongboxWarning) else StrongboxWarning(warning)
+    warnings.warn(told, stacklevel=level + 1)

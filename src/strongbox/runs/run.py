@@ -57,7 +57,8 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.folder = RunFolder(path, limits=limits)
+        # Absolute, since a script may change its working directory in between.
+        self.folder = RunFolder(os.path.abspath(path) if os.fspath(path) else path, limits=limits)
         self.report = RunReport(path=self.folder.path)
         """What a continuation is not exact in; complete once ``learn()`` goes on."""
         self.preempted: str | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +22,11 @@ import torch
 from sb3_contrib import ARS
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, EveryNTimesteps
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import LinearSchedule
 
 import strongbox
-from strongbox.errors import CheckpointError
+from strongbox.errors import CheckpointError, StrongboxError, StrongboxWarning
 from strongbox.runs import NotExact
 
 SMALL = {"net_arch": [8]}
@@ -361,3 +364,104 @@ def test_an_archive_of_a_checkpoint_is_an_ordinary_one(tmp_path: Path) -> None:
     assert weights(DQN.load(path, device="cpu")) == weights(trained)
     observation = gymnasium.make("CartPole-v1").reset(seed=1)[0]
     assert strongbox.policy(path).predict(observation)[0] == trained.predict(observation, deterministic=True)[0]
+
+
+# -- what people do -----------------------------------------------------------------------------------------
+
+
+def test_learning_on_after_an_exception_is_refused_and_the_run_stays_whole(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        with pytest.raises(KeyboardInterrupt):
+            model.learn(128, callback=[run.callback(every=32), Stop(70)])
+        with pytest.raises(CheckpointError, match="broken off"):
+            model.learn(128, callback=run.callback(every=32))
+    assert weights(train(tmp_path, make_ppo(), 128)) == weights(make_ppo()().learn(128))
+
+
+def test_a_script_that_was_told_to_stop_does_nothing_more_and_goes_on_later(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", make_ppo(), 128, 96)
+    with strongbox.Run(tmp_path / "cut", durable=False) as run:
+        model = run.resume(make_ppo())
+        model.learn(128, callback=[run.callback(every=16, on_signal=True), TakenAway(40)])
+        model.learn(96, callback=run.callback(every=16, on_signal=True))
+        assert run.preempted == "SIGTERM"
+    assert steps_of(tmp_path / "cut")[-1] == 48
+    assert weights(train(tmp_path / "cut", make_ppo(), 128, 96)) == weights(whole)
+
+
+class TakenAway(BaseCallback):
+    """Stands for the machine that sends the signal."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._at = at
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps == self._at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+
+def test_two_callbacks_of_a_run_are_refused(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        with pytest.raises(StrongboxError, match="expected one callback of a run"):
+            model.learn(32, callback=[run.callback(every=16), run.callback(every=32)])
+
+
+def test_a_script_may_change_its_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with strongbox.Run("run", durable=False) as run:
+        model = run.resume(make_ppo())
+        monkeypatch.chdir(tmp_path / "other")
+        model.learn(32, callback=run.callback(every=16))
+    assert steps_of(tmp_path / "run") == [16, 32]
+    assert not list((tmp_path / "other").iterdir())
+
+
+@pytest.mark.parametrize("interval", [None, 1, 5, 1_000_000])
+def test_a_run_without_rows_in_its_log_has_checkpoints(interval: int | None, tmp_path: Path) -> None:
+    for stop in (100, None):
+        with strongbox.Run(tmp_path, durable=False) as run:
+            model = run.resume(make_ppo())
+            with contextlib.suppress(KeyboardInterrupt):
+                model.learn(128, callback=[run.callback(every=16), Stop(stop)], log_interval=interval)
+        assert run.report.exact
+    assert (run.report.step or 0) >= 80
+    assert weights(model) == weights(make_ppo()().learn(128))
+
+
+def test_checkpoints_that_have_to_wait_long_for_a_row_are_told_of(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        with pytest.warns(StrongboxWarning, match="smaller log_interval") as told:
+            model.learn(256, callback=run.callback(every=1), log_interval=2)
+    assert [Path(warning.filename).name for warning in told] == [Path(__file__).name]
+
+
+@pytest.mark.parametrize("place", ["logs", "logs/opened", "logs/000000000032"])
+def test_a_link_in_a_strangers_run_leads_nowhere(place: str, tmp_path: Path) -> None:
+    made = []
+
+    def make() -> Any:
+        made.append(model := make_ppo(tensorboard_log=str(tmp_path / "boards"))())
+        model.set_logger(configure(str(tmp_path / "text"), ["csv", "tensorboard"]))
+        return model
+
+    run_path, mine = tmp_path / "run", tmp_path / "mine"
+    train(run_path, make, 32)
+    (mine / "inside").mkdir(parents=True)
+    (mine / "inside" / "file").write_text("dear")
+    link = run_path / place
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(mine / "inside" / "file" if place.endswith("opened") else mine)
+    with contextlib.suppress(StrongboxError):
+        train(run_path, make, 64)
+    for model in made:
+        model.logger.close()
+    assert [path.relative_to(mine).as_posix() for path in sorted(mine.rglob("*"))] == ["inside", "inside/file"]
+    assert (mine / "inside" / "file").read_text() == "dear"

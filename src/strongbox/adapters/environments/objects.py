@@ -21,13 +21,15 @@ from ...values import RandomGenerator, describe, same
 from .clocks import read_clocks, write_clocks
 from .logs import capture_log, has_log, restore_log
 from .notes import Notes
-from .parts import OVERWRITTEN, attributes_of, class_name, is_harmless, is_of_library, may_come, parts_of
+from .parts import OVERWRITTEN, attributes_of, class_name, closure_of, is_harmless, is_of_library, may_come, parts_of
 from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .spaces import capture_spaces, restore_spaces
 
 __all__ = ["capture_object", "remember_object", "restore_attributes", "restore_object", "unchanged_names"]
 
 DEEPEST = 4
+CLOSURE = "()"
+"""What stands behind the name of a function where its closure is remembered; no attribute is called so."""
 
 
 def capture_object(live: Any, place: str, notes: Notes, *, harmless: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], dept
             state["attributes"][name] = copy_plain(value)
         except NotPlain as reason:
             _capture_part(live, name, value, reason, state, place, notes, depth)
+        _name_function(live, name, value, place, notes)
     state["unchanged"] = unchanged_names(live, state["attributes"])
     if has_log(live):
         state["log"] = capture_log(live, notes)
@@ -65,6 +68,19 @@ def _capture_part(
             state["parts"][label] = _capture(part, f"{place}.{label}", notes, frozenset(), depth + 1)
     elif name not in OVERWRITTEN and not is_harmless(value):
         notes.add(f"{place}.{name}", f"it is no plain data: {reason}")
+
+
+def _name_function(live: Any, name: str, value: Any, place: str, notes: Notes) -> None:
+    """Name a function of which something has changed since it was made, which no state can hold."""
+    made = _MADE.get(id(live), (None, {}))[1]
+    before, now = made.get(name + CLOSURE), _plain_items(closure_of(value))
+    if before is not None and now and not same(before, now):
+        notes.add(f"{place}.{name}", "a function that remembers something outside of it, which begins anew")
+
+
+def _plain_items(items: tuple[Any, ...]) -> list[Any]:
+    """Copies of what is plain data, in place of anything else None."""
+    return [copy_plain(item) if _is_plain(item) else None for item in items]
 
 
 def shared_names(live: Any) -> list[list[str]]:
@@ -93,6 +109,8 @@ def remember_object(live: Any, depth: int = 0) -> None:
         except NotPlain:
             for _, part in parts_of(name, value):
                 remember_object(part, depth + 1)
+            if closure := closure_of(value):
+                made[name + CLOSURE] = _plain_items(closure)
     try:
         _MADE[id(live)] = (weakref.ref(live, functools.partial(_forget, id(live))), made)
     except TypeError:

@@ -12,7 +12,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Iterator
-from types import CodeType, ModuleType, SimpleNamespace
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -23,7 +23,16 @@ from stable_baselines3.common.vec_env import VecEnv
 from .clocks import clocks_of
 from .logs import has_log
 
-__all__ = ["OVERWRITTEN", "attributes_of", "class_name", "is_harmless", "is_of_library", "may_come", "parts_of"]
+__all__ = [
+    "OVERWRITTEN",
+    "attributes_of",
+    "class_name",
+    "closure_of",
+    "is_harmless",
+    "is_of_library",
+    "may_come",
+    "parts_of",
+]
 
 IGNORED = frozenset(
     (
@@ -66,9 +75,29 @@ def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif type(value) in (list, tuple) and value:
         found = [(f"{name}.{index}", item) for index, item in enumerate(value)]
     else:
-        found = [(name, value)]
+        found = [(name, _owner(value))]
     if all(_is_part(item) for _, item in found):
         yield from found
+
+
+def _owner(value: Any) -> Any:
+    """The object that a method is bound to, where it is the script's own: such a function may remember in it."""
+    owner = getattr(value, "__self__", None)
+    known = owner is None or _package(type(owner)) in (*LIBRARIES, "torch")
+    return value if known or not isinstance(value, MethodType) else owner
+
+
+def closure_of(value: Any) -> tuple[Any, ...]:
+    """What a function of the script's own has from outside of it, and may change from one call to the next."""
+    if not isinstance(value, FunctionType) or value.__module__.partition(".")[0] in LIBRARIES:
+        return ()
+    cells = []
+    for cell in value.__closure__ or ():
+        try:
+            cells.append(cell.cell_contents)
+        except ValueError:
+            continue  # not set yet
+    return (*cells, *(value.__defaults__ or ()), vars(value))
 
 
 def _is_part(value: Any) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -21,10 +22,21 @@ from ...errors import StrongboxError
 from ...values import same
 from .actions import ActionLog
 from .atari import is_atari, read_before_reset
+from .parts import parts_of
 from .plain import NotPlain, copy_plain
 from .worlds import renew_world
 
-__all__ = ["GENERATOR", "Recorder", "bits_of", "plain_attributes", "record", "recorder_of", "same_bits"]
+__all__ = [
+    "GENERATOR",
+    "Recorder",
+    "bits_of",
+    "own_parts",
+    "plain_attributes",
+    "plain_parts",
+    "record",
+    "recorder_of",
+    "same_bits",
+]
 
 LARGEST = 1 << 20
 """Bytes of an array, and parts of other data, above which an attribute counts as data that no reset changes."""
@@ -47,6 +59,7 @@ class Recorder:
         self.inside = False
         self.problem: str | None = "it has not been reset since watching began"
         self.before: dict[str, Any] = {}
+        self.parts: dict[str, dict[str, Any]] = {}
         self.generator: Any = None
         self.machine: dict[str, Any] | None = None
         self.arguments: dict[str, Any] = {}
@@ -59,7 +72,7 @@ class Recorder:
     def begin(self, env: gymnasium.Env[Any, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Note what a reset starts from."""
         self.actions, self.draws, self.last, self.total, self.problem = ActionLog(), [], (), 0.0, None
-        self.before = plain_attributes(env)
+        self.before, self.parts = plain_attributes(env), plain_parts(env)
         generator = vars(env).get(GENERATOR)
         self.generator = None if generator is None else copy_plain(generator)
         try:
@@ -192,6 +205,23 @@ def plain_attributes(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
         except NotPlain:
             continue
     return found
+
+
+def plain_parts(env: gymnasium.Env[Any, Any]) -> dict[str, dict[str, Any]]:
+    """The plain attributes of an environment's own objects, by label: one that lives on over a reset may count."""
+    found: dict[str, dict[str, Any]] = {}
+    for label, part in own_parts(env):
+        found[label] = plain_attributes(part)
+    return found
+
+
+def own_parts(env: gymnasium.Env[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """The objects of an environment that are of no package's classes but of its own package."""
+    package = type(env).__module__.partition(".")[0]
+    for name, value in list(vars(env).items()):
+        for label, part in parts_of(name, value):
+            if type(part).__module__.partition(".")[0] == package:
+                yield label, part
 
 
 def _copy(observation: Any) -> Any:

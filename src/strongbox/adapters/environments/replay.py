@@ -23,7 +23,7 @@ from .atari import is_atari, write_before_reset
 from .notes import Notes
 from .objects import restore_attributes, unchanged_names
 from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
-from .recording import GENERATOR, plain_attributes, record, recorder_of
+from .recording import GENERATOR, own_parts, plain_attributes, plain_parts, record, recorder_of
 from .spaces import capture_spaces, restore_spaces
 from .worlds import renew_world
 
@@ -32,7 +32,7 @@ __all__ = ["capture_history", "restore_history"]
 LARGEST_SHOWN = 4096
 """Bytes of an array that stands in the state as it is, though it is only compared."""
 
-FIELDS = frozenset(("before", "unchanged", "generator", "machine", "arguments", "actions", "draws", "after"))
+FIELDS = frozenset(("before", "parts", "unchanged", "generator", "machine", "arguments", "actions", "draws", "after"))
 
 
 def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> dict[str, Any] | None:
@@ -51,6 +51,7 @@ def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> d
         return None
     return {
         "before": recorder.before,
+        "parts": recorder.parts,
         "unchanged": unchanged_names(env, recorder.before),
         "generator": recorder.generator,
         "machine": recorder.machine,
@@ -120,8 +121,17 @@ def _begin(env: gymnasium.Env[Any, Any], state: dict[str, Any], place: str, note
     unchanged = state["unchanged"] if type(state["unchanged"]) is list else []
     settings = frozenset(name for name in unchanged if type(name) is str)
     restore_attributes(env, expect_mapping(state["before"], f"the attributes of {place}"), place, notes, settings)
+    _begin_parts(env, expect_mapping(state["parts"], f"the objects of {place}"), place, notes)
     if is_atari(env):
         write_before_reset(env, state["machine"])
+
+
+def _begin_parts(env: gymnasium.Env[Any, Any], parts: dict[str, Any], place: str, notes: Notes) -> None:
+    """Bring the environment's own objects to where they were; one that the reset makes anew is not there yet."""
+    live = dict(own_parts(env))
+    for label in parts.keys() & live.keys():
+        attributes = expect_mapping(parts[label], f"the attributes of {place}.{label}")
+        restore_attributes(live[label], attributes, f"{place}.{label}", notes)
 
 
 def _visible(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
@@ -133,6 +143,7 @@ def _visible(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
         "total": recorder.total,
         "drawn": None if recorder.drawn is None else read_bits(recorder.drawn),
         "attributes": plain_attributes(env),
+        "parts": plain_parts(env),
         "spaces": capture_spaces(env),
         "generator": None if generator is None else copy_plain(generator),
     }
@@ -163,4 +174,8 @@ def _compare(env: gymnasium.Env[Any, Any], after: Any, place: str, notes: Notes,
         if name not in expected or not same(now["attributes"].get(name), expected[name]):
             where = f"{place}.{name}"
             notes.add(where, first.inexact.get(where, "it came out otherwise when the episode was replayed"))
+    parts = expect_mapping(after.get("parts"), f"the objects of {place}")
+    for label in {**parts, **now["parts"]}:
+        if not same(now["parts"].get(label), parts.get(label)):
+            notes.add(f"{place}.{label}", "it came out otherwise when the episode was replayed")
     _put_generator(env, after.get("generator"))

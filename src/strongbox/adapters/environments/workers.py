@@ -12,14 +12,16 @@ An exception would end the worker, and with it the run: the methods return it as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from ...errors import CheckpointError
+from ..random_states import capture_random_states, restore_random_states
 from .layers import capture_layers, restore_layers, watch_layers
+from .notes import Notes
 
 __all__ = ["call_workers", "install"]
 
@@ -79,9 +81,27 @@ def _method(function: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
     return call
 
 
+def capture_worker(env: gymnasium.Env[Any, Any]) -> tuple[dict[str, Any], Notes]:
+    """The layers of an environment, and the random states of the process in which it lives."""
+    state, notes = capture_layers(env)
+    return {**state, RANDOM: capture_random_states()}, notes
+
+
+def restore_worker(env: gymnasium.Env[Any, Any], state: Any, copies: Mapping[str, str]) -> dict[str, str]:
+    """Put both back, the random states last; returns what could not be restored, each with the reason."""
+    inexact = restore_layers(env, state, copies)
+    if RANDOM not in state:
+        return {**inexact, RANDOM: "the checkpoint does not have the random states of the worker's process"}
+    lost = restore_random_states(state[RANDOM])
+    return {**inexact, **{f"{RANDOM} {place}": reason for place, reason in lost.items()}}
+
+
+RANDOM = "random"
+"""Where the state of a worker holds the random states of its process: a wrapper may draw from them."""
+
 METHODS: dict[str, Callable[..., Any]] = {
     "strongbox_watch": watch_layers,
-    "strongbox_capture": capture_layers,
-    "strongbox_restore": restore_layers,
+    "strongbox_capture": capture_worker,
+    "strongbox_restore": restore_worker,
 }
 """What is called in a worker, by the name that it has there."""

@@ -8,9 +8,8 @@ Environments for evaluation are captured as the training's own are.
 
 from __future__ import annotations
 
-import inspect
 import types
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from ...values import find_opaque, to_portable, to_value
 from ..environments import capture_environments, restore_environments, watch_environments
 from ..foreign import pickle_bounded, read_nodes
 from ..restore import Restorer
+from .unknown import may_remember, remember_settings, state_names
 
 __all__ = ["capture_callbacks", "restore_callbacks", "walk_callbacks", "watch_callbacks"]
 
@@ -46,9 +46,6 @@ KNOWN: dict[type, tuple[str, ...]] = {
     sb3.StopTrainingOnRewardThreshold: (),
 }
 """SB3's own callbacks, and what each remembers besides its counters."""
-
-PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, deque, numpy.ndarray, numpy.generic)
-"""Types of attributes that look like state."""
 
 EXPECTED: dict[type, tuple[type, ...]] = {float: (float, int), int: (int,), list: (list,)}
 """What may stand for an attribute of SB3's own, by the type that a new callback has there."""
@@ -88,6 +85,7 @@ def _flat(callbacks: Sequence[Any]) -> Iterator[sb3.BaseCallback]:
 def watch_callbacks(root: sb3.BaseCallback) -> None:
     """Let the environments for evaluation be watched from here on, as the training's are."""
     for _, callback in walk_callbacks(root):
+        remember_settings(callback)
         environment = getattr(callback, "eval_env", None)
         if isinstance(environment, VecEnv):
             watch_environments(environment)
@@ -98,20 +96,21 @@ def watch_callbacks(root: sb3.BaseCallback) -> None:
 
 def capture_callbacks(
     root: sb3.BaseCallback, *, without: sb3.BaseCallback | None = None
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the callbacks of a tree remember, by place, and what is inexact by name.
+) -> tuple[dict[str, Any], dict[str, str], dict[str, int]]:
+    """What the callbacks of a tree remember, by place, what is inexact by name, and sizes of log files by path.
 
     ``without`` is a callback that keeps no state of its own.
     """
     state: dict[str, Any] = {}
     inexact: dict[str, str] = {}
+    logs: dict[str, int] = {}
     for place, callback in walk_callbacks(root):
         if callback is not without:
-            state[place] = _capture(callback, place, inexact)
-    return state, inexact
+            state[place] = _capture(callback, place, inexact, logs)
+    return state, inexact, logs
 
 
-def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) -> dict[str, Any]:
+def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], logs: dict[str, int]) -> dict[str, Any]:
     state: dict[str, Any] = {name: int(getattr(callback, name)) for name in ALL}
     for kind in KNOWN:
         if isinstance(callback, kind):
@@ -126,6 +125,7 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) ->
     if isinstance(environment, VecEnv):
         captured = capture_environments(environment)
         state["environments"] = captured.state
+        logs.update(captured.logs)
         inexact.update({f"callback {place}: {name}": reason for name, reason in captured.inexact.items()})
     return state
 
@@ -153,22 +153,14 @@ def _capture_own(callback: Any, place: str, state: dict[str, Any], inexact: dict
 
 def _name_unknown(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) -> None:
     """Name a callback that may remember something which it does not tell."""
-    known = {name for kind in KNOWN if isinstance(callback, kind) for name in _attributes_of(kind)}
-    given = set(inspect.signature(type(callback)).parameters)
-    found = [
-        name
-        for name, value in vars(callback).items()
-        if isinstance(value, PLAIN) and name not in known | BASIC and name.lstrip("_") not in given
-    ]
+    known = frozenset(name for kind in KNOWN if isinstance(callback, kind) for name in _attributes_of(kind))
+    walked = frozenset(id(inner) for _, inner in walk_callbacks(callback) if inner is not callback)
+    found = state_names(callback, known, walked)
     if found:
         inexact[f"callback {place}"] = (
-            f"{', '.join(sorted(found))} may be state and begins anew: {type(callback).__name__} has no "
+            f"{', '.join(found)} may be state and begins anew: {type(callback).__name__} has no "
             "state_dict() and load_state_dict()"
         )
-
-
-BASIC = frozenset((*ALL, "verbose", "locals", "globals", "parent", "model"))
-"""Attributes that every callback has."""
 
 
 def _attributes_of(kind: type) -> frozenset[str]:
@@ -179,18 +171,26 @@ def _attributes_of(kind: type) -> frozenset[str]:
 
 def _name_function(callback: sb3.ConvertCallback, place: str, inexact: dict[str, str]) -> None:
     """Name a function that is bound to something, which may remember."""
-    function = callback.callback
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, sb3.BaseCallback) or (owner is None and not getattr(function, "__closure__", None)):
-        return
-    inexact[f"callback {place}"] = "a function that is bound to objects, which may remember something; they begin anew"
+    if may_remember(callback.callback):
+        inexact[f"callback {place}"] = (
+            "a function that is bound to objects, which may remember something; they begin anew"
+        )
 
 
 # -- into another tree of the same shape ---------------------------------------------------------------
 
 
-def restore_callbacks(root: sb3.BaseCallback, state: Any, *, without: sb3.BaseCallback | None = None) -> dict[str, str]:
-    """Put back what callbacks remembered; gives what is inexact, by name. One that the script has added begins anew."""
+def restore_callbacks(
+    root: sb3.BaseCallback,
+    state: Any,
+    *,
+    without: sb3.BaseCallback | None = None,
+    copies: Mapping[str, str] = {},
+) -> dict[str, str]:
+    """Put back what callbacks remembered; gives what is inexact, by name. One that the script has added begins anew.
+
+    ``copies`` says by path where the content of Monitor's files was kept.
+    """
     if not isinstance(state, Mapping):
         raise MismatchError("expected a mapping in resume/callbacks.json, found none.")
     inexact: dict[str, str] = {}
@@ -201,11 +201,11 @@ def restore_callbacks(root: sb3.BaseCallback, state: Any, *, without: sb3.BaseCa
         inexact[f"callback {place}"] = "it was there at the checkpoint, and the script has none in its place"
     for place, callback in places.items():
         if place in state:
-            _restore(callback, place, state[place], inexact)
+            _restore(callback, place, state[place], inexact, copies)
     return inexact
 
 
-def _restore(callback: Any, place: str, state: Any, inexact: dict[str, str]) -> None:
+def _restore(callback: Any, place: str, state: Any, inexact: dict[str, str], copies: Mapping[str, str]) -> None:
     if not isinstance(state, Mapping):
         raise MismatchError(f"expected a mapping for the callback {place}, found {type(state).__name__}.")
     names = {*ALL, *(name for kind in KNOWN if isinstance(callback, kind) for name in KNOWN[kind])}
@@ -218,5 +218,5 @@ def _restore(callback: Any, place: str, state: Any, inexact: dict[str, str]) -> 
         callback.load_state_dict(Restorer()(state["own"]))
     environment = getattr(callback, "eval_env", None)
     if "environments" in state and isinstance(environment, VecEnv):
-        lost = restore_environments(environment, state["environments"], logs={})
+        lost = restore_environments(environment, state["environments"], logs=copies)
         inexact.update({f"callback {place}: {name}": reason for name, reason in lost.items()})

@@ -54,7 +54,7 @@ def event_outputs(logger: sb3.Logger) -> Iterator[tuple[Path, sb3.TensorBoardOut
 
 
 def _event_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob(f"{EVENTS}*") if file.is_file())
+    return sorted(file for file in folder.glob(f"{EVENTS}*") if file.is_file() and not file.is_symlink())
 
 
 class LogPositions:
@@ -62,11 +62,19 @@ class LogPositions:
 
     def __init__(self) -> None:
         self._counted: dict[Path, tuple[int, int, bytes]] = {}
+        self._events: set[Path] = set()
+
+    def go_on(self, sizes: Mapping[str, int]) -> None:
+        """Take the files for TensorBoard that a checkpoint names for the run's own, too."""
+        self._events.update(Path(path) for path in sizes if Path(path).name.startswith(EVENTS))
 
     def sizes(self, logger: sb3.Logger) -> dict[str, int]:
         """The size of each output's file in bytes, by path; SB3 flushes them whenever it writes."""
         files = [path for path, _ in text_outputs(logger)]
-        files += [file for folder, _ in event_outputs(logger) for file in _event_files(folder)]
+        self._events.update(map(Path, opened_events(logger)))
+        folders = {folder for folder, _ in event_outputs(logger)}
+        # Others in the same folder are another run's, which may log there, too.
+        files += sorted(file for file in self._events if file.parent in folders)
         return {str(file): file.stat().st_size for file in files if file.exists()}
 
     def rows(self, logger: sb3.Logger) -> dict[str, int]:
@@ -103,7 +111,9 @@ def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Pat
         if not (source.name.endswith(MONITOR) or (source.suffix in TEXT_FILES and source.name.startswith(TEXT_NAMES))):
             continue
         copy = folder / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}{source.suffix}"
-        if not os.path.lexists(copy) and source.is_file():
+        if copy.is_symlink():
+            copy.unlink()  # The run's folder may come from a stranger, and a link lead anywhere.
+        if not copy.exists() and source.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             with source.open("rb") as file, replace_file(copy) as written:
                 _copy_beginning(file, written, size, rows.get(source.name))
@@ -129,7 +139,8 @@ def continue_logs(
 ) -> dict[str, str]:
     """Let a model's logger go on in the files that a checkpoint names; gives what does not, with the reason.
 
-    ``copies`` is what :func:`preserve_logs` gave.
+    ``copies`` is what :func:`preserve_logs` gave. Nothing is touched in a folder for TensorBoard that has none of
+    the checkpoint's files: it is another run's of the same name.
     """
     lost: dict[str, str] = {}
     events: dict[Path, dict[str, int]] = {}
@@ -173,13 +184,14 @@ def _continue_events(model: BaseAlgorithm, folder: Path, files: Mapping[str, int
     live, output = next((pair for pair in found if pair[0] == folder), found[0])
     if live != folder and not _is_sibling(model, live, folder):
         return "the script has its logs in another place now; they begin anew there"
+    if not any((folder / name).is_file() for name in files):
+        return "its files are not there any more; it begins anew"
     if live != folder:
-        folder.mkdir(parents=True, exist_ok=True)
         _remove_output(live, output)
         position = model.logger.output_formats.index(output)
         output = model.logger.output_formats[position] = sb3.TensorBoardOutputFormat(str(folder))
         model.logger.dir = str(folder)
-    return _cut_events(folder, files, keep=_own_file(output))
+    return _cut_events(folder, files)
 
 
 def _is_sibling(model: BaseAlgorithm, live: Path, folder: Path) -> bool:
@@ -189,34 +201,38 @@ def _is_sibling(model: BaseAlgorithm, live: Path, folder: Path) -> bool:
     return live.parent == folder.parent == place and mine[0] == other[0] and other[2].isdigit()
 
 
-def _cut_events(folder: Path, files: Mapping[str, int], *, keep: str | None) -> str | None:
+def _cut_events(folder: Path, files: Mapping[str, int]) -> str | None:
     """Cut off what was written after a checkpoint: it is written again."""
-    found = {file.name: file.stat().st_size for file in _event_files(folder)}
+    found = {file.name: file.stat().st_size for file in _event_files(folder) if file.name in files}
     for name, size in found.items():
-        if name not in files and name != keep:
-            (folder / name).unlink()
-        elif size > files.get(name, size):
+        if size > files[name]:
             os.truncate(folder / name, files[name])
     whole = all(found.get(name, -1) >= size for name, size in files.items())
     return None if whole else "a part of it is not there any more"
 
 
-def opened_events(model: BaseAlgorithm) -> list[str]:
-    """The files for TensorBoard that a model's logger has opened, by path."""
-    names = ((folder, _own_file(output)) for folder, output in event_outputs(model.logger))
+def opened_events(logger: sb3.Logger) -> list[str]:
+    """The files for TensorBoard that a logger has opened, by path."""
+    names = ((folder, _own_file(output)) for folder, output in event_outputs(logger))
     return [str(folder / name) for folder, name in names if name is not None]
 
 
 def remove_events(model: BaseAlgorithm, paths: Iterable[str], *, kept: Collection[str]) -> None:
     """Remove files for TensorBoard that a run has opened after its checkpoint: what is in them is done again.
 
-    Only those inside of the model's own ``tensorboard_log``, and folders that are empty then.
+    Only those inside of the model's own ``tensorboard_log`` or of the folder that its own logger writes into, and
+    folders that are empty then.
     """
-    if model.tensorboard_log is None:
-        return
-    place = Path(model.tensorboard_log).absolute()
+    place = None if model.tensorboard_log is None else Path(model.tensorboard_log).absolute()
+    custom: bool = model._custom_logger
+    outputs = list(event_outputs(model.logger)) if custom else []
+    own = {folder for folder, _ in outputs}
+    live = opened_events(model.logger) if custom else []
     for file in map(Path, paths):
-        if str(file) not in kept and file.name.startswith(EVENTS) and file.parent.parent == place and file.is_file():
+        inside = file.parent in own or (place is not None and file.parent.parent == place)
+        if str(file) in kept or ".." in file.parts or not inside or not file.name.startswith(EVENTS):
+            continue
+        if file.is_file() and not file.is_symlink() and str(file) not in live:
             file.unlink()
             if not any(file.parent.iterdir()):
                 file.parent.rmdir()

@@ -28,6 +28,7 @@ from ..normalization import capture_normalization
 from ..random_states import capture_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
 from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
+from .callback import RunCallback
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
 from .pending import capture_pending, continue_iterations, restore_pending
@@ -109,11 +110,30 @@ class Session:
 
     @property
     def logs_here(self) -> bool:
-        """Whether a continuation from here logs after the same rollouts: SB3 counts them anew in each ``learn()``."""
-        interval = self._learn_locals.get("log_interval")
-        if not isinstance(self.model, OnPolicyAlgorithm) or not isinstance(interval, int) or interval < 1:
+        """Whether a continuation from here logs after the same rollouts: SB3 counts them anew in each ``learn()``.
+
+        So it does, too, where no row is to come any more.
+        """
+        interval, rollout = self._log_interval, self._rollout
+        if interval is None or self.iterations % interval == 0:
             return True
-        return self.iterations % interval == 0
+        return interval - self.iterations % interval > -(-(self.total - self.steps) // rollout)
+
+    @property
+    def steps_between_logs(self) -> int | None:
+        """Steps from one row of the log to the next, where checkpoints have to wait for one; None where not."""
+        return None if self._log_interval is None else self._log_interval * self._rollout
+
+    @property
+    def _log_interval(self) -> int | None:
+        interval = self._learn_locals.get("log_interval")
+        known = isinstance(self.model, OnPolicyAlgorithm) and isinstance(interval, int) and interval >= 1
+        return interval if known else None
+
+    @property
+    def _rollout(self) -> int:
+        """Steps of one rollout of an on-policy algorithm."""
+        return int(getattr(self.model, "n_steps", 1)) * self.model.n_envs
 
     @property
     def stops_at_steps(self) -> bool:
@@ -147,7 +167,7 @@ class Session:
 
     def opened_logs(self) -> list[str]:
         """The files that this call of ``learn()`` has opened for TensorBoard, by path."""
-        return opened_events(self.model)
+        return opened_events(self.model.logger)
 
     def remove_logs(self, paths: Iterable[str], *, kept: Collection[str]) -> None:
         """Remove such files that were opened after the checkpoint which the run goes on from."""
@@ -158,6 +178,12 @@ class Session:
     def begin(self, callback: BaseCallback) -> None:
         """Take notice that ``learn()`` begins, and of all its callbacks."""
         self._callback = callback
+        runs = [inner for _, inner in walk_callbacks(self._root) if isinstance(inner, RunCallback)]
+        if len(runs) > 1:
+            raise MismatchError(
+                f"expected one callback of a run in learn(callback=...), found {len(runs)}.",
+                hint="Ask one run.callback(...) for everything: every, keep, on_signal.",
+            )
         self.iterations = 0
         watch_callbacks(self._root)
         self.note_draws()
@@ -186,7 +212,7 @@ class Session:
         self._entries = {name: (vars(model)[name], entry) for name, entry in captured.data.items()}
         contents = self._staging.copy(captured)
         environments = capture_environments(self._environment)
-        callbacks, inexact = capture_callbacks(self._root, without=self._callback)
+        callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
         resume = {
             "agent": capture_agent(model),
@@ -204,7 +230,7 @@ class Session:
             contents=replace(contents, resume=resume),
             inexact={**_lost(model, contents), **environments.inexact, **inexact, **unwritten},
             replay=buffer,
-            logs={**self._positions.sizes(model.logger), **environments.logs},
+            logs={**self._positions.sizes(model.logger), **environments.logs, **logs},
             metrics=self.metrics(),
         )
 
@@ -252,6 +278,7 @@ class Session:
         if isinstance(self.model, OnPolicyAlgorithm):
             self._end_iterations = continue_iterations(self.model.logger, saved.iterations)
         saved.inexact.update(continue_logs(self.model, logs, saved.rows, copies))
+        self._positions.go_on(logs)
         if self._draws_early:
             restore_random_states(saved.parts["random"].get("before"))
 
@@ -262,7 +289,8 @@ class Session:
         """
         saved.inexact.update(saved.agent.restore(self.model))
         saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
-        saved.inexact.update(restore_callbacks(self._root, saved.parts["callbacks"], without=self._callback))
+        callbacks = saved.parts["callbacks"]
+        saved.inexact.update(restore_callbacks(self._root, callbacks, without=self._callback, copies=copies))
         restore_pending(self.model.logger, saved.parts["log"].get("pending"))
         saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
 

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from strongbox.adapters.environments import capture_environments, restore_environments, watch_environments
 from strongbox.errors import CheckpointError
-from tests.live.adapters.environments.rolling import begin, roll, through_json
+from tests.live.adapters.environments.rolling import begin, differences, roll, through_json
 from tests.live.adapters.environments.stacks import STACKS, Hidden, Nondeterministic, WithProtocol, with_file
 
 Build = Callable[[], gymnasium.Env[Any, Any]]
@@ -350,3 +350,69 @@ def test_videos_are_recorded_anew_and_that_is_said(tmp_path: Path) -> None:
     rendered = started(build, 3)
     assert "not kept" in capture_environments(rendered).inexact["environment 0, RenderCollection"]
     assert set(STACKS) >= {"CartPole"}
+
+
+class Course:
+    """An object of an environment's own that lives on over resets."""
+
+    def __init__(self) -> None:
+        self.episodes = 0
+
+    def scale(self, reward: float) -> float:
+        self.episodes += 1
+        return reward * self.episodes
+
+
+class Schooled(Hidden):
+    """Becomes another after some episodes, which only its course knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.course = Course()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        self.course.episodes += 1
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> Any:
+        observation, reward, *rest = super().step(action)
+        return (observation, float(reward) * (-1 if self.course.episodes > 3 else 1), *rest)
+
+
+def test_what_an_environments_own_object_remembers_over_resets_goes_on() -> None:
+    env = started(Schooled)
+    for _ in range(2):
+        env.reset()
+    captured = capture_environments(env)
+    other = started(Schooled)
+    assert restore_environments(other, through_json(captured.state)) == {}
+    assert other.get_attr("course")[0].episodes == env.get_attr("course")[0].episodes
+    for each in (env, other):
+        each.reset()
+    assert differences(roll(other, 5), roll(env, 5)) == []
+
+
+def counted() -> Any:
+    count = 0
+
+    def scale(reward: float) -> float:
+        nonlocal count
+        count += 1
+        return reward * count
+
+    return scale
+
+
+def scaled(function: Any) -> Any:
+    return started(lambda: gymnasium.wrappers.TransformReward(gymnasium.make("CartPole-v1"), function))
+
+
+def test_a_method_of_ones_own_object_goes_on_and_a_closure_is_named() -> None:
+    env, other = scaled(Course().scale), scaled(Course().scale)
+    roll(env, 3)
+    captured = capture_environments(env)
+    assert captured.inexact == {}
+    assert restore_environments(other, through_json(captured.state)) == {}
+    assert differences(roll(other, 5), roll(env, 5)) == []
+    assert set(capture_environments(scaled(counted())).inexact) == {"environment 0, TransformReward.func"}
+    assert capture_environments(scaled(lambda reward, factor=2: reward * factor)).inexact == {}

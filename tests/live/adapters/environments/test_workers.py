@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import random
 from typing import Any
 
 import gymnasium
 import numpy
 import pytest
+import torch
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from strongbox.adapters.environments import capture_environments, restore_environments, watch_environments
@@ -34,6 +37,35 @@ def test_a_worker_is_reached_however_it_was_started(method: str) -> None:
     assert restore_environments(env, through_json(captured.state)) == {}
     assert differences(roll(env, 20), expected) == []
     env.close()
+
+
+class Drawing(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Draws from the random states of its process, as many a script's own wrapper does."""
+
+    def step(self, action: Any) -> Any:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        noise = numpy.random.normal() + random.random() + torch.rand(()).item()
+        return observation, float(reward) + noise, terminated, truncated, info
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_random_states_of_a_workers_process_go_on(method: str) -> None:
+    env, other = (
+        SubprocVecEnv([functools.partial(Drawing, gymnasium.make("CartPole-v1"))] * 2, start_method=method)
+        for _ in range(2)
+    )
+    env.reset()
+    other.reset()
+    captured = capture_environments(env)
+    assert captured.inexact == {}
+    assert restore_environments(other, through_json(captured.state)) == {}
+    rewards = [[stepped.step(numpy.array([0, 1]))[1].tolist() for _ in range(3)] for stepped in (env, other)]
+    assert rewards[0] == rewards[1]
+    for captured_state in captured.state["environments"]:
+        del captured_state["random"]
+    assert set(restore_environments(other, captured.state)) >= {"environment 0, random", "environment 1, random"}
+    env.close()
+    other.close()
 
 
 def test_a_bare_environment_in_a_worker_is_left_without_a_trace() -> None:

@@ -110,3 +110,42 @@ def test_only_events_below_the_models_own_place_are_removed(tmp_path: Path, mode
     assert kept.exists()
     assert outside.exists()
     assert notes.exists()
+
+
+def test_files_of_another_run_in_the_same_folder_are_neither_named_nor_touched(tmp_path: Path, model: Any) -> None:
+    boards = tmp_path / "boards"
+    foreign = boards / "events.out.tfevents.1.other"
+    boards.mkdir()
+    foreign.write_bytes(bytes(100))
+    model.set_logger(logged(boards, ["tensorboard"]))
+    positions = LogPositions()
+    sizes = positions.sizes(model.logger)
+    assert len(sizes) == 1
+    assert str(foreign) not in sizes
+    assert continue_logs(model, sizes, {}, {}) == {}
+    assert foreign.stat().st_size == 100
+    positions.go_on({str(foreign): 100})
+    assert str(foreign) in positions.sizes(model.logger)
+    model.logger.close()
+
+
+def test_a_folder_of_the_same_name_without_the_checkpoints_files_is_anothers(tmp_path: Path, model: Any) -> None:
+    foreign = tmp_path / "boards" / "A2C_1" / "events.out.tfevents.1.other"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(bytes(100))
+    model.tensorboard_log = str(tmp_path / "boards")
+    model.set_logger(logged(tmp_path / "boards" / "A2C_2", ["tensorboard"]))
+    lost = continue_logs(model, {str(foreign.with_name("events.out.tfevents.9.mine")): 10}, {}, {})
+    assert "not there any more" in lost["log A2C_1"]
+    assert foreign.stat().st_size == 100
+    assert [path.parent.name for path in sorted((tmp_path / "boards").rglob("events*"))] == ["A2C_1", "A2C_2"]
+    model.logger.close()
+
+
+def test_a_path_that_leads_back_out_of_the_place_is_not_removed(tmp_path: Path, model: Any) -> None:
+    outside = tmp_path / "events.out.tfevents.1"
+    outside.write_text("")
+    (tmp_path / "boards").mkdir()
+    model.tensorboard_log = str(tmp_path / "boards")
+    remove_events(model, [str(tmp_path / "boards" / ".." / outside.name)], kept=[])
+    assert outside.exists()
