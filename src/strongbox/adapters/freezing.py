@@ -26,7 +26,7 @@ REFUSING = {
 }
 """Algorithms that cannot leave single tensors as they are, with the reason."""
 
-TARGETS = ("_target.",)
+TARGET = "_target."
 """Part of the names of target networks, which follow their networks without an optimizer."""
 
 
@@ -38,7 +38,13 @@ def check_freeze(model: BaseAlgorithm, patterns: Collection[str]) -> dict[str, s
     live = dict(_freezable(model))
     names = select(patterns, live, "freeze")
     told = {name: "it takes no gradient" if _is_parameter(live[name]) else "it stands still" for name in names}
-    told.update({name: "it follows its network" for name in names if any(part in name for part in TARGETS)})
+    following = [name for name in names if TARGET in name]
+    if following == list(names):
+        raise MismatchError(
+            "expected patterns in freeze that match networks, found that they match target networks alone.",
+            hint="These follow their networks: freeze the networks.",
+        )
+    told.update(dict.fromkeys(following, "it follows its network"))
     for name, optimizer in live_optimizers(model).items():
         chosen = {id(live[each]) for each in names}
         if all(id(parameter) in chosen for group in optimizer.param_groups for parameter in group["params"]):

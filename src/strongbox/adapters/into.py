@@ -22,7 +22,7 @@ from ..values import Space, describe
 from .algorithms import class_path
 from .attributes import known_base
 from .build import check_tensors, fill_tensors
-from .fitting import OF_A_PARAMETER
+from .moments import OF_A_PARAMETER
 from .restore import Restorer
 from .state import Filler, named_target
 

@@ -129,9 +129,16 @@ def load(
     replaced, asked = read_replacements(custom_objects), read_names(skip, "skip")
     check_request(env=env, device=device, cls=cls)
     if into is not None:
-        given = {"env": env, "custom_objects": replaced, "trust": trusted or pickles}
-        refuse_beside_into({name: item for name, item in given.items() if item is not None and item}, device=device)
-        return load_into(file, into, cls=cls, skipped=asked, transfer=transfer, overrides=overrides)
+        given = {
+            "env": env is not None,
+            "cls": cls is not None,
+            "device": device != "auto",
+            "custom_objects": replaced,
+            "trust": trusted or pickles,
+            "force_reset": not force_reset,
+        }
+        refuse_beside_into(name for name, item in given.items() if item)
+        return load_into(file, into, skipped=asked, transfer=transfer, overrides=overrides)
     with locate(path=file.path):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
         check_overrides(algorithm, overrides)

@@ -53,7 +53,6 @@ def load_into(
     archive: Archive,
     model: BaseAlgorithm,
     *,
-    cls: type | None,
     skipped: frozenset[str],
     transfer: Transfer,
     overrides: Mapping[str, Any],
@@ -65,9 +64,7 @@ def load_into(
     if not isinstance(model, BaseAlgorithm):
         raise MismatchError(f"expected a model of Stable-Baselines3 in into, found {type(model).__name__}.")
     with locate(path=archive.path):
-        check_class(
-            cls or type(model), archive, asked="the model is" if cls is None else "cls asks", hint="Take another"
-        )
+        check_class(type(model), archive, asked="the model is", hint="Take another model")
         check_overrides(type(model), overrides, fixed=ITS_OWN)
         draft = _read(model, archive, skipped)
         if transfer.on_mismatch == "error" and transfer.parameters is None:

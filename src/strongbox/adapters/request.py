@@ -93,9 +93,9 @@ def refuse_twice(overrides: Iterable[str], replacements: Collection[str]) -> Non
             raise MismatchError(f"expected {name!r} once, found it in custom_objects, too.")
 
 
-def refuse_beside_into(given: Iterable[str], *, device: Any) -> None:
+def refuse_beside_into(given: Iterable[str]) -> None:
     """Raise MismatchError for options that are about a model yet to be made, where there is one."""
-    for name in [*given, *([] if device == "auto" else ["device"])]:
+    for name in given:
         raise MismatchError(
             f"expected no {name} beside into, whose model has its own, found one.", hint=f"Leave out {name}, or into."
         )

@@ -98,7 +98,7 @@ def select(patterns: Iterable[str], names: Collection[str], option: str) -> dict
 
 
 def _choice(pattern: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(pattern, list(names), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(pattern, list(names), n=1, cutoff=0.75)
     listed = list(names)[:_LISTED]
     rest = f" and {len(names) - len(listed)} more" if len(names) > len(listed) else ""
     return f"{f'Did you mean {near[0]}? ' if near else ''}There are {', '.join(listed)}{rest}."
