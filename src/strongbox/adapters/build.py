@@ -315,6 +315,8 @@ def _adopt_spaces(draft: Draft, attributes: dict[str, Any], env: VecEnv) -> None
     old = attributes["action_space"]
     for name in _SPACES:
         kept, live = attributes[name], getattr(env, name)
+        if isinstance(kept, gymnasium.spaces.Dict) != isinstance(live, gymnasium.spaces.Dict):
+            raise MismatchError(f"expected {name} of the kind that the policy is for, {kept}, found {live}.")
         if kept != live:
             draft.migrated.append(f"{name}: {live}, the environment's, instead of {kept}")
         attributes[name] = live

@@ -15,17 +15,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..conversion import Draft, Tree
 from ..errors import MismatchError
-from .moments import (
-    Block,
-    ParameterNames,
-    common_block,
-    fill_block,
-    find_problem,
-    fit_moment,
-    moments,
-    optimized,
-    shape_of,
-)
+from .blocks import Block, InputParts, common_blocks, fill_blocks, is_gated
+from .moments import ParameterNames, find_problem, fit_moment, moments, optimized, shape_of
 from .state import Filler, live_optimizers, named_target
 from .transfer import Transfer, offered_tensors, rename_tensors, select
 
@@ -37,13 +28,14 @@ class Fit:
     """What goes where.
 
     ``tensors`` maps names of the model to what they are filled with, ``blocks`` the names among them that are filled
-    in part to that part. ``states`` maps optimizers to what they keep for each place, ``groups`` to the archive's
-    settings of their groups. The rest is told: see LoadReport.
+    in part to these parts. ``states`` maps optimizers to what they keep for each place, ``cuts`` to the parts of
+    what is cut of it, ``groups`` to the archive's settings of their groups. The rest is told: see LoadReport.
     """
 
     tensors: Tree = field(default_factory=dict)
-    blocks: dict[str, Block] = field(default_factory=dict)
+    blocks: dict[str, list[Block]] = field(default_factory=dict)
     states: dict[str, dict[int, Any]] = field(default_factory=dict)
+    cuts: dict[str, dict[int, list[Block]]] = field(default_factory=dict)
     groups: dict[str, list[Any]] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -62,7 +54,7 @@ class Fit:
         live = live_tensors(model)
         for name, tensor in self.tensors.items():
             if name in self.blocks:
-                fill_block(live[name], filler.torch_value(tensor), self.blocks[name])
+                fill_blocks(live[name], filler.torch_value(tensor), self.blocks[name])
             else:
                 filler.fill_tensor(live[name], tensor, name)
         for name, optimizer in live_optimizers(model).items():
@@ -70,9 +62,12 @@ class Fit:
                 self._fill_optimizer(optimizer, name, filler, settings=settings)
 
     def _fill_optimizer(self, optimizer: torch.optim.Optimizer, name: str, filler: Filler, *, settings: bool) -> None:
-        tree, parameters = optimizer.state_dict(), optimized(optimizer)
+        tree, parameters, cuts = optimizer.state_dict(), optimized(optimizer), self.cuts.get(name, {})
         tree["state"] = {
-            place: {key: fit_moment(filler.torch_value(value), parameters[place]) for key, value in kept.items()}
+            place: {
+                key: fit_moment(key, filler.torch_value(value), parameters[place], cuts.get(place))
+                for key, value in kept.items()
+            }
             for place, kept in self.states[name].items()
         }
         if settings and name in self.groups:
@@ -125,6 +120,7 @@ class _Planner:
         states = {name for name, tree in draft.parameters.items() if "param_groups" in tree}
         self._brought = [name for name in draft.parameters if name in states | self._optimizers.keys()]
         self._offered = offered_tensors(draft, self._brought)
+        self._parts = InputParts(model, draft)
         self._anew: set[str] = set()
         self._fit = Fit()
 
@@ -177,15 +173,27 @@ class _Planner:
             self._refuse(name, f"the model has no tensor of the name {new}", list(self._live))
         elif found is None:
             self._refuse(name, f"it is no tensor, but {type(tensor).__name__}")
-        elif found == tuple(target.shape):
-            fit.tensors[new] = tensor
-            fit.taken.append(new)
-        elif self._transfer.on_mismatch == "overlap" and len(found) == target.ndim:
-            fit.tensors[new] = tensor
-            fit.blocks[new] = common_block(tuple(target.shape), found)
-            fit.cut[new] = f"{found} in the archive, {tuple(target.shape)} in the model"
         else:
-            self._refuse(name, f"it is of {found}, and the model's of {tuple(target.shape)}")
+            self._place_shape(name, new, tuple(target.shape), found)
+
+    def _place_shape(self, name: str, new: str, live: tuple[int, ...], found: tuple[int, ...]) -> None:
+        """Decide on a tensor that has a place in the model, by its shape and by what its columns stand for."""
+        fit = self._fit
+        layer = new.rpartition(".")[0]
+        parts = self._parts.of(new, live, found, normalized=f"{layer}.scale" in self._live)
+        same = live == found and (parts is None or parts[1][0] == parts[1][1])
+        told = f"{found} in the archive, {live} in the model"
+        if same:
+            fit.tensors[new] = self._offered[name]
+            fit.taken.append(new)
+        elif is_gated(new, live, found):
+            self._refuse(name, f"its rows are those of several gates, {told}")
+        elif self._transfer.on_mismatch == "overlap" and len(found) == len(live):
+            fit.tensors[new] = self._offered[name]
+            fit.blocks[new] = common_blocks(live, found, *(parts or ()))
+            fit.cut[new] = told
+        else:
+            self._refuse(name, f"it is of {found}, and the model's of {live}, or stands for other inputs")
 
     def _refuse(self, name: str, reason: str, choice: Collection[str] = ()) -> None:
         """Leave a part of the archive behind, or raise where all of them have to fit."""
@@ -251,15 +259,16 @@ class _Planner:
             return
         parameters, kept = optimized(optimizer), moments(tree)
         known = {place: each for place, each in enumerate(kept) if each}
-        taken = {place: each for place, each in known.items() if names.is_in(parameters[place], fit.tensors)}
-        cut = sum(names.is_in(parameters[place], fit.blocks) for place in taken)
+        taken = {place: each for place, each in known.items() if names.one_of(parameters[place], fit.tensors)}
+        cut = {place: names.one_of(parameters[place], fit.blocks) for place in taken}
+        fit.cuts[name] = {place: fit.blocks[each] for place, each in cut.items() if each}
         fit.states[name], fit.groups[name] = taken, list(tree["param_groups"])
         fit.taken.append(name)
         if len(taken) < len(known):
             lost = len(known) - len(taken)
             fit.reset[name] = f"for {lost} of {len(parameters)} parameters, whose tensors are not taken"
-        if cut:
-            fit.cut[name] = f"cut like their tensors for {cut} of {len(parameters)} parameters"
+        if fit.cuts[name]:
+            fit.cut[name] = f"cut like their tensors for {len(fit.cuts[name])} of {len(parameters)} parameters"
 
 
 def _memory(tensor: torch.Tensor) -> tuple[int, tuple[int, ...]]:

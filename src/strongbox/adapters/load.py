@@ -32,6 +32,7 @@ from .goals import adopt_goals
 from .load_into import load_into
 from .overrides import (
     SETTINGS_OF_ENTROPY,
+    check_kept,
     check_overrides,
     constructor_arguments,
     finish_overrides,
@@ -145,6 +146,7 @@ def load(
         refuse_twice(overrides, replaced)
         draft, skipped = _draft(file, class_path(known_base(algorithm)), replaced, asked)
         before = {name: value for name, value in draft.data.items() if isinstance(value, int)}
+        check_kept(algorithm, overrides, draft.data)
         overridden = place_overrides(draft, overrides)
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))

@@ -29,6 +29,7 @@ from .overrides import (
     FIXED,
     NOT_SET,
     SETTINGS_OF_ENTROPY,
+    check_kept,
     check_overrides,
     constructor_arguments,
     finish_overrides,
@@ -66,6 +67,7 @@ def load_into(
     with locate(path=archive.path):
         check_class(type(model), archive, asked="the model is", hint="Take another model")
         check_overrides(type(model), overrides, fixed=ITS_OWN)
+        check_kept(type(model), overrides, vars(model))
         draft = _read(model, archive, skipped)
         if transfer.on_mismatch == "error" and transfer.parameters is None:
             check_spaces(model, draft)

@@ -16,13 +16,11 @@ import torch
 
 from ..conversion import Tree
 from ..tensors import Tensor
+from .blocks import Block, fill_blocks
 
 __all__ = [
     "OF_A_PARAMETER",
-    "Block",
     "ParameterNames",
-    "common_block",
-    "fill_block",
     "find_problem",
     "fit_moment",
     "moments",
@@ -33,27 +31,19 @@ __all__ = [
 OF_A_PARAMETER = frozenset(("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "momentum_buffer", "grad_avg"))
 """What optimizers keep for each parameter, in the parameter's own shape."""
 
-Block = tuple[slice, ...]
-"""The part of a tensor that begins at its first element."""
+KINDS = frozenset(("alpha", "betas", "dampening", "etas", "lambd", "lr_decay", "rho"))
+"""Settings that tell one kind of optimizer from another."""
+
+KEEPING = ("amsgrad", "centered", "momentum")
+"""Settings that make an optimizer keep something more."""
 
 
-def common_block(first: tuple[int, ...], second: tuple[int, ...]) -> Block:
-    """The part that two shapes of as many axes have in common."""
-    return tuple(slice(0, min(pair)) for pair in zip(first, second, strict=True))
-
-
-def fill_block(target: torch.Tensor, source: torch.Tensor, block: Block) -> None:
-    """Overwrite the part of a live tensor that another one covers."""
-    target.detach()[block].copy_(source[block])
-
-
-def fit_moment(value: Any, parameter: torch.Tensor) -> Any:
-    """What an optimizer keeps of a parameter, in the parameter's shape: zeros where there was nothing."""
-    shape = tuple(parameter.shape)
-    if not isinstance(value, torch.Tensor) or value.ndim != len(shape) or tuple(value.shape) == shape or not shape:
+def fit_moment(key: str, value: Any, parameter: torch.Tensor, blocks: list[Block] | None) -> Any:
+    """What an optimizer keeps of a parameter that was cut, cut in the same way: zeros where there was nothing."""
+    if blocks is None or key not in OF_A_PARAMETER or not isinstance(value, torch.Tensor):
         return value
-    fitted = torch.zeros(shape, dtype=value.dtype)
-    fill_block(fitted, value, common_block(shape, tuple(value.shape)))
+    fitted = torch.zeros(parameter.shape, dtype=value.dtype)
+    fill_blocks(fitted, value, blocks)
     return fitted
 
 
@@ -81,9 +71,9 @@ class ParameterNames:
         """The names of a parameter in the archive."""
         return [self.sources[name] for name in self.of(parameter) if name in self.sources]
 
-    def is_in(self, parameter: torch.Tensor, names: Collection[str]) -> bool:
-        """Whether one of a parameter's names is among those given."""
-        return any(name in names for name in self.of(parameter))
+    def one_of(self, parameter: torch.Tensor, names: Collection[str]) -> str | None:
+        """The first of a parameter's names that is among those given."""
+        return next((name for name in self.of(parameter) if name in names), None)
 
 
 def optimized(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
@@ -125,7 +115,19 @@ def _compare_groups(optimizer: torch.optim.Optimizer, tree: Mapping[Any, Any]) -
         return f"{sum(live)} parameters in {len(live)} groups, found {sum(found)} in {len(found)}"
     if not state.keys() <= {number for group in groups for number in group["params"]}:
         return "the state of the optimizer's own parameters, found that of others"
-    return None
+    return next(
+        (
+            f"what {type(optimizer).__name__} keeps, found what another optimizer does"
+            for mine, others in zip(optimizer.param_groups, groups, strict=True)
+            if _differs(mine, others)
+        ),
+        None,
+    )
+
+
+def _differs(mine: Mapping[Any, Any], others: Mapping[Any, Any]) -> bool:
+    """Whether groups are of two kinds of optimizers, or the first keeps what the second did not."""
+    return KINDS & mine.keys() != KINDS & others.keys() or any(mine.get(k) and not others.get(k) for k in KEEPING)
 
 
 def _in_order(parameters: list[torch.Tensor], names: ParameterNames) -> bool:

@@ -11,7 +11,7 @@ import difflib
 import inspect
 import math
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from stable_baselines3.common import buffers
@@ -22,6 +22,7 @@ from stable_baselines3.common.utils import FloatSchedule
 from ..conversion import Draft, Live
 from ..errors import MismatchError
 from ..values import Schedule, describe
+from .attributes import known_base
 from .schedules import known_schedule
 from .state import live_optimizers
 
@@ -30,6 +31,7 @@ __all__ = [
     "FIXED",
     "NOT_SET",
     "SETTINGS_OF_ENTROPY",
+    "check_kept",
     "check_overrides",
     "constructor_arguments",
     "finish_overrides",
@@ -156,11 +158,18 @@ def show_setting(value: Any) -> str:
 # -- into the attributes ---------------------------------------------------------------------------
 
 
-def place_overrides(draft: Draft, overrides: Mapping[str, Any]) -> dict[str, str]:
-    """Put settings into a draft in the place of its own; gives each in words, before and after.
+def check_kept(algorithm: type, names: Iterable[str], kept: Collection[str]) -> None:
+    """Raise MismatchError for a setting of a caller's own class that no attribute of its name keeps."""
+    for name in names:
+        if name not in kept and name not in setting_parameters(known_base(algorithm)):
+            raise MismatchError(
+                f"expected settings that {algorithm.__name__} keeps under their own names, found {name!r}, "
+                "which no attribute is called."
+            )
 
-    What the archive brings of an entropy coefficient stays behind where another is given.
-    """
+
+def place_overrides(draft: Draft, overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Put settings into a draft in the place of its own; gives each in words, before and after."""
     told: dict[str, str] = {}
     for name, given in overrides.items():
         attribute = ATTRIBUTES.get(name, name)

@@ -280,6 +280,24 @@ def test_a_setting_that_cannot_be_is_an_error_before_anything_changes(
     assert saved(model) == before
 
 
+class Own(PPO):
+    """Somebody's own algorithm, with two settings: one that it keeps under its name, and one that it does not."""
+
+    def __init__(self, *arguments: Any, kept: int = 3, hidden: int = 4, **keywords: Any) -> None:
+        self.kept, self._inside = kept, hidden
+        super().__init__(*arguments, **keywords)
+
+
+def test_settings_of_ones_own_algorithm_are_its_attributes() -> None:
+    content = saved(Own("MlpPolicy", TinyEnv(), n_steps=8, batch_size=4, device="cpu"))
+    model = strongbox.load(content, cls=Own, env=TinyEnv(), kept=5, gamma=0.5)
+    assert (model.kept, model.gamma, model.rollout_buffer.gamma) == (5, 0.5, 0.5)
+    with pytest.raises(MismatchError, match="'hidden', which no attribute is called"):
+        strongbox.load(content, cls=Own, hidden=5)
+    with pytest.raises(MismatchError, match="'hidden', which no attribute is called"):
+        strongbox.load(content, into=model, hidden=5)
+
+
 def test_a_setting_given_twice_is_an_error() -> None:
     with pytest.raises(MismatchError, match="once"):
         load_anew("ppo", gamma=0.5, custom_objects={"gamma": 0.25})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,7 @@ from gymnasium import spaces
 from sb3_contrib import TQC
 from stable_baselines3 import A2C, PPO, SAC, TD3
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.envs import BitFlippingEnv
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -20,7 +22,7 @@ import strongbox
 from strongbox.adapters.fitting import live_tensors
 from strongbox.adapters.transfer import rename_tensors, select
 from strongbox.errors import MismatchError
-from tests.live.adapters.tiny import AGENTS, OwnExtractor, make_agent
+from tests.live.adapters.tiny import AGENTS, OwnExtractor, TinyEnv, make_agent
 
 FIRST, LAST = "policy.mlp_extractor.policy_net.0.weight", "policy.action_net.weight"
 
@@ -129,15 +131,22 @@ def test_mujoco_with_another_number_of_actions(cls: Any) -> None:
     assert model.observation_space.shape == (11,)
     before, after = tensors(old), tensors(model)
     for name, tensor in before.items():
-        block = tuple(slice(0, size) for size in tensor.shape)
-        assert after[name][block].equal(tensor), name
+        if re.search(r"qf\d\.0\.weight", name):
+            # A critic sees the observation, and then the action.
+            assert after[name][:, :8].equal(tensor[:, :8]), name
+            assert after[name][:, 11:13].equal(tensor[:, 8:]), name
+        else:
+            assert after[name][tuple(slice(0, size) for size in tensor.shape)].equal(tensor), name
     if hasattr(model, "target_entropy"):
         assert (old.target_entropy, model.target_entropy) == (-2.0, -3.0)
     model.learn(16)
     back = strongbox.load(saved(model), env=gymnasium.make("Swimmer-v5"), on_mismatch="overlap", device="cpu")
     now = tensors(model)
     for name, tensor in tensors(back).items():
-        assert tensor.equal(now[name][tuple(slice(0, size) for size in tensor.shape)]), name
+        if re.search(r"qf\d\.0\.weight", name):
+            assert tensor.equal(now[name][:, [*range(8), 11, 12]]), name
+        else:
+            assert tensor.equal(now[name][tuple(slice(0, size) for size in tensor.shape)]), name
     back.learn(16)
 
 
@@ -177,6 +186,63 @@ def test_a_wider_layer_takes_the_narrower_one() -> None:
     assert after[LAST].shape == (2, 12)
     assert after[LAST][:, :8].equal(before[LAST])
     model.learn(16)
+
+
+def test_the_keys_of_an_observation_are_matched_by_name() -> None:
+    def agent(bits: int) -> Any:
+        env = BitFlippingEnv(n_bits=bits, max_steps=5, continuous=True)
+        options: dict[str, Any] = {"buffer_size": 50, "learning_starts": 4, "batch_size": 4, "device": "cpu"}
+        return TD3("MultiInputPolicy", env, policy_kwargs={"net_arch": [4]}, **options).learn(8)
+
+    old = agent(3)
+    env = BitFlippingEnv(n_bits=5, max_steps=5, continuous=True)
+    model = strongbox.load(saved(old), env=env, on_mismatch="overlap", device="cpu")
+    first, critic = "policy.actor.mu.0.weight", "policy.critic.qf1.0.weight"
+    before, after = tensors(old), tensors(model)
+    assert before[critic].shape == (4, 12)
+    assert after[critic].shape == (4, 20)
+    assert after[first][:, [0, 1, 2, 5, 6, 7, 10, 11, 12]].equal(before[first])
+    assert after[critic][:, [0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 16, 17]].equal(before[critic])
+    moments = model.critic.optimizer.state[live_tensors(model)[critic]]["exp_avg"]
+    kept = old.critic.optimizer.state[live_tensors(old)[critic]]["exp_avg"]
+    assert moments[:, [0, 1, 2, 5, 6, 7, 10, 11, 12, 15, 16, 17]].equal(kept)
+    assert not moments[:, 18:].any()
+
+
+def test_inputs_of_another_kind_in_a_tensor_of_the_same_shape_do_not_fit() -> None:
+    """Three numbers seen and two done are as many as two seen and three done."""
+    old = AGENTS["td3"].make()
+    old.action_noise = None
+    env = TinyEnv(action="box")
+    env.observation_space, env.action_space = spaces.Box(-1.0, 1.0, (2,)), spaces.Box(-1.0, 1.0, (3,))
+    critic = "policy.critic.qf0.0.weight"
+    model = strongbox.load(saved(old), env=env, on_mismatch="overlap", device="cpu")
+    before, after = tensors(old), tensors(model)
+    assert before[critic].shape == after[critic].shape
+    assert after[critic][:, :2].equal(before[critic][:, :2])
+    assert after[critic][:, 2:4].equal(before[critic][:, 3:])
+    skipped = strongbox.load(saved(old), env=env, on_mismatch="skip", device="cpu")
+    assert "other inputs" in skipped.strongbox_report.left[critic]
+
+
+def test_gates_are_not_mixed() -> None:
+    agent = AGENTS["recurrent-ppo"]
+    content = saved(make_agent("recurrent-ppo"))
+    kwargs = {"lstm_hidden_size": 6}
+    model = strongbox.load(content, env=agent.make_env(), policy_kwargs=kwargs, on_mismatch="overlap", device="cpu")
+    report = model.strongbox_report
+    assert "gates" in report.left["policy.lstm_actor.weight_ih_l0"]
+    assert "policy.mlp_extractor.policy_net.0.weight" in report.cut
+    model.learn(8)
+
+
+def test_what_another_optimizer_kept_is_no_use() -> None:
+    model = A2C("MlpPolicy", TinyEnv(), n_steps=8, use_rms_prop=False, policy_kwargs={"net_arch": [4]}, device="cpu")
+    content = saved(make_agent("a2c"))
+    with pytest.raises(MismatchError, match="what Adam keeps"):
+        strongbox.load(content, into=model)
+    strongbox.load(content, into=model, reset="policy.optimizer")
+    model.learn(8)
 
 
 # -- some of it ------------------------------------------------------------------------------------
