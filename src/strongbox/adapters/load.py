@@ -30,6 +30,7 @@ from .freezing import check_freeze
 from .freezing import freeze as freeze_tensors
 from .goals import adopt_goals
 from .load_into import load_into
+from .normalization import undo_normalization
 from .overrides import (
     SETTINGS_OF_ENTROPY,
     check_kept,
@@ -140,7 +141,7 @@ def load(
         }
         refuse_beside_into(name for name, item in given.items() if item)
         return load_into(file, into, skipped=asked, transfer=transfer, overrides=overrides)
-    with locate(path=file.path):
+    with locate(path=file.path), undo_normalization(env):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
         check_overrides(algorithm, overrides)
         refuse_twice(overrides, replaced)

@@ -74,6 +74,8 @@ def load_into(
         given = SETTINGS_OF_ENTROPY if "ent_coef" in overrides else ()
         changed, told = _changed_settings(model, overrides)
         beside = _make_beside(model, changed, overrides) if overrides or transfer.reset else model
+        # A schedule of the caller's own may raise: if so, here.
+        finish_overrides(beside, {name: given for name, given in overrides.items() if name != "seed"})
         fit = plan_fit(beside, draft, transfer, given=given, skipped=skipped)
         frozen = check_freeze(model, transfer.freeze)
         normalization, notes = _fit_statistics(model, archive, transfer, skipped)

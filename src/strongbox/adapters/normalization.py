@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from ..errors import MismatchError
 from ..values import Normalization, RunningStatistics
 
-__all__ = ["capture_normalization", "fit_normalization", "normalize_environment"]
+__all__ = ["capture_normalization", "fit_normalization", "normalize_environment", "undo_normalization"]
 
 WHOLE = ""
 """The key of an observation's statistics where it is no dictionary."""
@@ -63,6 +65,19 @@ def normalize_environment(env: VecEnv, normalization: Normalization) -> VecEnv:
     if normalization.returns is not None and normalization.returns.shape == (env.num_envs,):
         live.returns = normalization.returns.copy()
     return env
+
+
+@contextmanager
+def undo_normalization(env: Any) -> Iterator[None]:
+    """Where an error passes, give the VecNormalize of an environment back as it was."""
+    live = unwrap_vec_normalize(env) if isinstance(env, VecEnv) else None
+    before = {} if live is None else dict(vars(live))
+    try:
+        yield
+    except BaseException:
+        if live is not None:
+            vars(live).update(before)
+        raise
 
 
 def fit_normalization(

@@ -131,6 +131,8 @@ def _check_kind(name: str, given: Any, default: Any) -> None:
     """A number may give way to a number, a schedule, or a frequency; text would only fail much later."""
     if isinstance(default, int | float) and isinstance(given, str | bytes):
         raise MismatchError(f"expected a number for {name}, found {given!r}.")
+    if name == "seed" and not (given is None or (type(given) is int and 0 <= given < 1 << 32)):
+        raise MismatchError(f"expected a whole number from 0 to 2³² - 1 for seed, found {given!r}.")
     if isinstance(given, float) and not math.isfinite(given):
         raise MismatchError(f"expected a finite number for {name}, found {given}.")
 

@@ -138,6 +138,7 @@ def test_statistics_go_onto_the_environment_of_the_model() -> None:
         ("ppo", {"learning_rate": 0.5, "n_steps": -1}, "can be built with"),
         ("ppo", {"learning_rate": 0.5, "freeze": "policy.nothing"}, "matches nothing"),
         ("ppo", {"n_steps": 4, "freeze": "policy.*"}, "leave policy.optimizer something to train"),
+        ("ppo", {"seed": -1}, "whole number from 0"),
         ("ppo", {"policy_kwargs": {}}, "the networks are the model's own"),
         ("ppo", {"skip": "policy.optimiser"}, "names that the archive has in skip"),
         ("ppo", {"env": AGENTS["ppo"].make_env()}, "no env beside into"),
@@ -153,6 +154,20 @@ def test_a_failure_leaves_the_model_as_it_was(other: str, options: dict[str, Any
     before, content = state(model), saved(make_agent(other))
     with pytest.raises(MismatchError, match=found):
         strongbox.load(content, into=model, **options)
+    assert list(differences(before, state(model), "model")) == []
+
+
+def test_a_schedule_that_fails_leaves_the_model_as_it_was() -> None:
+    def schedule(progress: float) -> float:
+        if progress < 1:
+            raise ZeroDivisionError
+        return 0.5
+
+    model = untrained(AGENTS["ppo"]).learn(32)
+    assert model._current_progress_remaining < 1
+    before = state(model)
+    with pytest.raises(ZeroDivisionError):
+        strongbox.load(saved(make_agent("ppo")), into=model, learning_rate=schedule)
     assert list(differences(before, state(model), "model")) == []
 
 

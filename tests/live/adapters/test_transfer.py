@@ -175,6 +175,17 @@ def test_statistics_are_cut_with_the_observation() -> None:
     assert any("normalization: left behind" in line for line in left.strongbox_report.migrated)
 
 
+def test_an_error_leaves_the_statistics_of_the_environment() -> None:
+    agent = AGENTS["ppo-box-sde"]
+    env: Any = agent.make_env()
+    mean = env.obs_rms.mean.copy()
+    with pytest.raises(MismatchError, match="matches nothing"):
+        strongbox.load(saved(make_agent("ppo-box-sde")), env=env, freeze="policy.nothing")
+    assert numpy.array_equal(env.obs_rms.mean, mean)
+    strongbox.load(saved(make_agent("ppo-box-sde")), env=env)
+    assert not numpy.array_equal(env.obs_rms.mean, mean)
+
+
 def test_a_wider_layer_takes_the_narrower_one() -> None:
     old = cartpole_agent()
     model = strongbox.load(
