@@ -179,7 +179,7 @@ def load(
             device=device,
             skipped=skipped,
             release=file.release_memory,
-            bounded=not (cls or trust or replaced or overrides) and transfer.ordinary,
+            bounded=not (cls or trust or replaced or "policy_kwargs" in overrides) and transfer.ordinary,
             arguments=constructor_arguments(algorithm, attributes, overrides),
             plan=None if fit.ordinary else fit.plan,
         )

@@ -53,6 +53,12 @@ FIXED = {
 NOT_SETTINGS = frozenset(("self", "env", "device", "_init_setup_model", "monitor_wrapper", "support_multi_env"))
 """Arguments that ``load`` has itself, or that are SB3's own business."""
 
+OPTIONS = (
+    *("into", "cls", "trust", "custom_objects", "skip", "force_reset", "limits"),
+    *("parameters", "rename", "on_mismatch", "freeze", "reset"),
+)
+"""What else ``load`` takes, and what a name may have been meant to be."""
+
 NOT_SET = frozenset(("policy_kwargs", "seed"))
 """Settings that are no attribute to be replaced: the first is merged, the second is drawn from once."""
 
@@ -116,7 +122,7 @@ def check_overrides(algorithm: type, overrides: Mapping[str, Any], *, fixed: Map
     names = sorted(parameters.keys() - fixed.keys())
     for name, given in overrides.items():
         if name not in parameters:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(name, [*names, *OPTIONS], n=1, cutoff=0.5)
             meant = f"Did you mean {near[0]}? " if near else ""
             raise MismatchError(
                 f"expected settings of {algorithm.__name__}, found {name!r}, which it does not have.",

@@ -257,6 +257,7 @@ def test_everything_that_a_constructor_takes_can_be_given_but_what_is_fixed() ->
     ("name", "overrides", "found"),
     [
         ("ppo", {"learning_rat": 1e-3}, "Did you mean learning_rate.*batch_size, clip_range"),
+        ("ppo", {"on_mismach": "skip"}, "Did you mean on_mismatch"),
         ("ppo", {"buffer_size": 5}, "settings of PPO, found 'buffer_size'"),
         ("ddpg", {"policy_delay": 2}, "settings of DDPG"),
         ("ppo", {"use_sde": True}, "part of the networks"),
