@@ -137,13 +137,20 @@ def load(
     file: ArchiveFile | Archive,
     *,
     env: Any = None,
+    into: Any = None,
     device: Any = "auto",
     cls: type | None = None,
     trust: str | Collection[str] | None = (),
     custom_objects: Mapping[str, Any] | None = None,
     skip: str | Collection[str] | None = (),
     force_reset: bool = True,
+    parameters: str | Collection[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    on_mismatch: str = "error",
+    freeze: str | Collection[str] | None = (),
+    reset: str | Collection[str] | None = (),
     limits: Limits = DEFAULT_LIMITS,
+    **overrides: Any,
 ) -> Any:
     """Load an agent as a live model of SB3 or sb3-contrib, ready to predict and, with ``env``, to learn on.
 
@@ -155,8 +162,20 @@ def load(
     ``custom_objects`` replaces data by name, ``skip`` leaves data, parameters or ``"normalization"`` out.
     ``force_reset=False`` keeps the last observation, for environments that go on where they were.
 
-    What stayed behind is told by one :class:`StrongboxWarning` and ``model.strongbox_report``. Raises
-    MismatchError for names that the archive does not have, RefusedError where a class is not trusted
+    Settings may be given anew by the names of the constructor's arguments (``learning_rate=1e-4, n_steps=64``):
+    they reach optimizers, buffers and schedules, and a misspelt name is an error. ``into`` is a live model that
+    takes the archive's tensors and these settings in place; it is given back, or left as it was by an error.
+
+    What is taken is said by patterns over names: ``"policy.action_net.weight"`` is a tensor of a network,
+    ``"policy.optimizer"`` an optimizer, ``"log_ent_coef"`` a variable. ``parameters`` takes only some, ``rename``
+    maps old names to new ones (``{"policy.old.*": "policy.new.*"}``), ``reset`` begins some anew, and ``freeze``
+    keeps some from being trained. ``on_mismatch`` is what is done where a tensor has no place in the model, or one
+    of another shape: ``"error"``, ``"skip"``, or ``"overlap"``, which copies the block that both shapes have in common;
+    with the latter two, the environment may have other spaces.
+
+    What stayed behind is told by one :class:`StrongboxWarning` and ``model.strongbox_report``, which prints as a
+    table of all that was done. Raises MismatchError for names, patterns, settings and shapes that the archive or
+    the model does not have, RefusedError where a class is not trusted
     and the agent cannot be built without it, MissingExtra without torch and SB3, and what
     :func:`strongbox.open` raises.
     """
@@ -165,13 +184,20 @@ def load(
     return load_model(
         file,
         env=env,
+        into=into,
         device=device,
         cls=cls,
         trust=trust,
         custom_objects=custom_objects,
         skip=skip,
         force_reset=force_reset,
+        parameters=parameters,
+        rename=rename,
+        on_mismatch=on_mismatch,
+        freeze=freeze,
+        reset=reset,
         limits=limits,
+        **overrides,
     )
 
 

@@ -7,9 +7,8 @@ agent that only acts.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,11 +26,20 @@ from ..errors import MismatchError, StrongboxError
 from ..tensors import Tensor
 from ..values import Normalization
 from .deferred import defer_buffer
+from .fitting import Fit, live_tensors
 from .initialisation import Skipped, keep_random_states, skip_initialisation
-from .normalization import normalize_environment
-from .state import Filler
+from .normalization import fit_normalization, normalize_environment
+from .state import Filler, named_target
 
-__all__ = ["build_model", "check_tensors", "fill_tensors", "named_target", "prepare_environment", "space_parts"]
+__all__ = [
+    "build_model",
+    "check_tensors",
+    "fill_tensors",
+    "make_model",
+    "prepare_environment",
+    "space_parts",
+    "spaces_kept",
+]
 
 
 def build_model(
@@ -44,22 +52,31 @@ def build_model(
     skipped: frozenset[str],
     release: Callable[[], None],
     bounded: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+    plan: Callable[[BaseAlgorithm], Fit] | None = None,
 ) -> BaseAlgorithm:
-    """A model with the attributes and tensors of a draft.
+    """A model with the attributes and tensors of a draft; those that ``plan`` says, where it is given.
 
     Where a network has parameters that the archive does not bring, it is built again and initialised
     in the ordinary way. Raises MismatchError where names or shapes differ. ``bounded`` says that no code of
     the caller's takes part, so that networks much larger than the archive's tensors can only be wrong.
+    ``arguments`` are for the constructor, which judges them.
     """
     most = _most_elements(draft) if bounded and "policy" not in skipped else None
     filler = Filler(release)
-    with _spaces_kept(attributes), keep_random_states(get_device(device)):
+    with spaces_kept(attributes), keep_random_states(get_device(device)):
         with skip_initialisation(most) as uninitialised:
-            model = _make(algorithm, attributes, env=env, device=device)
-        check_tensors(model, draft, skipped, filler)
-        if not _brings(draft, model, uninitialised):
-            model = _make(algorithm, attributes, env=env, device=device)
-        fill_tensors(model, draft, filler)
+            model = make_model(algorithm, attributes, env=env, device=device, arguments=arguments)
+        fit = None if plan is None else plan(model)
+        if fit is None:
+            check_tensors(model, draft, skipped, filler)
+        brought = draft.policy.keys() if fit is None else fit.whole
+        if not _brings(brought, model, uninitialised, whole=fit is not None):
+            model = make_model(algorithm, attributes, env=env, device=device)
+        if fit is None:
+            fill_tensors(model, draft, filler)
+        else:
+            fit.fill(model, filler, settings=True)
         if model.use_sde:
             with _blaming_the_file(algorithm):
                 # The exploration matrix is drawn anew, on the right device.
@@ -67,15 +84,21 @@ def build_model(
     return model
 
 
-def _make(
-    algorithm: type[BaseAlgorithm], attributes: dict[str, Any], *, env: VecEnv | None, device: torch.device | str
+def make_model(
+    algorithm: type[BaseAlgorithm],
+    attributes: dict[str, Any],
+    *,
+    env: VecEnv | None,
+    device: torch.device | str,
+    arguments: Mapping[str, Any] | None = None,
 ) -> BaseAlgorithm:
+    """A model with attributes, and networks of its own; the constructor judges ``arguments``, if there are any."""
     with _blaming_the_file(algorithm):
         model = algorithm(
             policy=attributes["policy_class"],
             env=env,
             device=device,
-            _init_setup_model=False,  # type: ignore[call-arg]
+            **{**(arguments or {}), "_init_setup_model": False},
         )
         model.__dict__.update(_own(algorithm, attributes))
         with _unseeded(model), _buffer_deferred(model):
@@ -95,7 +118,7 @@ def _blaming_the_file(algorithm: type[BaseAlgorithm]) -> Iterator[None]:
         raise MismatchError(
             f"expected attributes that {algorithm.__name__} can be built with, found that it cannot: "
             f"{type(error).__name__}: {error}",
-            hint="Replace the one it speaks of with custom_objects={...}.",
+            hint="Give the one it speaks of anew, or replace it with custom_objects={...}.",
         ) from error
 
 
@@ -142,11 +165,10 @@ def _buffer_deferred(model: BaseAlgorithm) -> Iterator[None]:
 # -- tensors ------------------------------------------------------------------------------------
 
 
-def _brings(draft: Draft, model: BaseAlgorithm, uninitialised: Skipped) -> bool:
-    """Whether the archive has a tensor for every parameter that was left uninitialised."""
-    brought = draft.parameters.get("policy", {})
-    live = model.policy.state_dict(keep_vars=True)
-    return uninitialised.all_in(tensor for key, tensor in live.items() if key in brought)
+def _brings(names: Collection[str], model: BaseAlgorithm, uninitialised: Skipped, *, whole: bool) -> bool:
+    """Whether every parameter that was left uninitialised is brought; ``whole`` says that names are full ones."""
+    live = live_tensors(model) if whole else model.policy.state_dict(keep_vars=True)
+    return uninitialised.all_in(tensor for key, tensor in live.items() if key in names)
 
 
 SPARE_ELEMENTS = 1 << 20
@@ -184,12 +206,6 @@ def fill_tensors(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
     _fill_variables(model, draft, filler)
 
 
-def named_target(model: BaseAlgorithm, name: str) -> Any:
-    """The network or optimizer of a name; of a compiled network, the one inside."""
-    target = functools.reduce(getattr, name.split("."), model)
-    return getattr(target, "_orig_mod", target)
-
-
 def _fill_variables(model: BaseAlgorithm, draft: Draft, filler: Filler) -> None:
     for name, tensor in draft.variables.items():
         if tensor is None:
@@ -209,7 +225,7 @@ _SPACES = ("observation_space", "action_space")
 
 
 @contextmanager
-def _spaces_kept(attributes: Mapping[str, Any]) -> Iterator[None]:
+def spaces_kept(attributes: Mapping[str, Any]) -> Iterator[None]:
     """Give the generators of the spaces back as they were: networks for images draw a sample."""
     spaces = [part for name in _SPACES for part in space_parts(attributes[name])]
     states = [_state(space) for space in spaces]
@@ -249,11 +265,13 @@ def prepare_environment(
     *,
     normalization: Normalization | None,
     force_reset: bool,
+    on_mismatch: str = "error",
 ) -> VecEnv | None:
     """Wrap and check an environment as SB3 does, with the agent's normalization put back onto it.
 
     ``attributes`` follow: the number of environments, the noise that depends on it, and, with
-    ``force_reset``, the last observation, which the environment's own reset replaces.
+    ``force_reset``, the last observation, which the environment's own reset replaces. Unless ``on_mismatch`` is
+    "error", so do the spaces, and what was made for the old ones.
     """
     if env is None:
         return None
@@ -264,12 +282,20 @@ def prepare_environment(
         raise MismatchError(
             f"expected an environment of gymnasium or a VecEnv, found that it is none: {error}"
         ) from error
+    if normalization is not None and on_mismatch != "error":
+        normalization, cut = fit_normalization(normalization, wrapped.observation_space, on_mismatch)
+        draft.migrated.extend(cut)
     if normalization is not None:
         wrapped = normalize_environment(wrapped, normalization)
     try:
         check_for_correct_spaces(wrapped, attributes["observation_space"], attributes["action_space"])
     except ValueError as error:
-        raise MismatchError(f"expected the spaces that the agent was trained on, found others: {error}.") from error
+        if on_mismatch == "error" or not force_reset:
+            raise MismatchError(
+                f"expected the spaces that the agent was trained on, found others: {error}.",
+                hint='To take what fits these ones: on_mismatch="overlap", or "skip".' if force_reset else None,
+            ) from error
+        _adopt_spaces(draft, attributes, wrapped)
     if force_reset:
         attributes["_last_obs"] = None
     attributes["n_envs"] = wrapped.num_envs
@@ -282,3 +308,25 @@ def _fit_noise(draft: Draft, attributes: dict[str, Any], count: int) -> None:
     if isinstance(noise, VectorizedActionNoise) and noise.n_envs != count:
         attributes["action_noise"] = VectorizedActionNoise(noise.base_noise, count) if count > 1 else noise.base_noise
         draft.migrated.append(f"action_noise: one for each of {count} environments, instead of {noise.n_envs}")
+
+
+def _adopt_spaces(draft: Draft, attributes: dict[str, Any], env: VecEnv) -> None:
+    """Let an agent have the spaces of an environment, and a target entropy that goes with them."""
+    old = attributes["action_space"]
+    for name in _SPACES:
+        kept, live = attributes[name], getattr(env, name)
+        if isinstance(kept, gymnasium.spaces.Dict) != isinstance(live, gymnasium.spaces.Dict):
+            raise MismatchError(f"expected {name} of the kind that the policy is for, {kept}, found {live}.")
+        if kept != live:
+            draft.migrated.append(f"{name}: {live}, the environment's, instead of {kept}")
+        attributes[name] = live
+    if "target_entropy" in attributes and attributes["target_entropy"] == -math.prod(old.shape or ()):
+        attributes["target_entropy"] = "auto"
+    noise = attributes.get("action_noise")
+    single = getattr(noise, "base_noise", noise)
+    mean = getattr(single, "_mu", None)
+    if isinstance(mean, numpy.ndarray) and mean.size > 1 and mean.shape != env.action_space.shape:
+        raise MismatchError(
+            f"expected noise for actions of {env.action_space.shape}, found the agent's, of {mean.shape}.",
+            hint="Give another: action_noise=NormalActionNoise(...), or None.",
+        )

@@ -19,15 +19,14 @@ from ..conversion import Draft, migrate, read_draft
 from ..errors import MismatchError, locate
 from ..tensors import Tensor
 from ..values import Space, describe
+from .algorithms import class_path
 from .attributes import known_base
-from .build import check_tensors, fill_tensors, named_target
+from .build import check_tensors, fill_tensors
+from .moments import OF_A_PARAMETER
 from .restore import Restorer
-from .state import Filler
+from .state import Filler, named_target
 
-__all__ = ["check_into", "fill_into"]
-
-OF_A_PARAMETER = frozenset(("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "momentum_buffer", "grad_avg"))
-"""What optimizers keep for each parameter, in the parameter's own shape."""
+__all__ = ["check_into", "check_spaces", "fill_into", "verify_tensors"]
 
 
 def check_into(model: BaseAlgorithm, archive: Archive) -> Draft:
@@ -38,16 +37,14 @@ def check_into(model: BaseAlgorithm, archive: Archive) -> Draft:
     """
     with locate(path=archive.path):
         _check_class(model, archive)
-        draft = read_draft(archive, _path(known_base(type(model))), replaced={}, skipped=frozenset())
+        draft = read_draft(archive, class_path(known_base(type(model))), replaced={}, skipped=frozenset())
         migrate(draft)
-        _check_spaces(model, draft)
+        check_spaces(model, draft)
         check_tensors(model, draft, frozenset(), Filler(archive.release_memory))
         for name in draft.parameters:
             _check_optimizer(named_target(model, name), draft.parameters[name], name)
         _check_variables(model, draft)
-        for member in archive.members:
-            if member.endswith(".pth"):
-                archive.members.verify(member)
+        verify_tensors(archive)
     return draft
 
 
@@ -57,12 +54,15 @@ def fill_into(model: BaseAlgorithm, archive: Archive, draft: Draft) -> None:
         fill_tensors(model, draft, Filler(archive.release_memory))
 
 
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+def verify_tensors(archive: Archive) -> None:
+    """Check the checksum of every member that holds tensors; raises FormatError where one is damaged."""
+    for member in archive.members:
+        if member.endswith(".pth"):
+            archive.members.verify(member)
 
 
 def _check_class(model: BaseAlgorithm, archive: Archive) -> None:
-    live = _path(type(model))
+    live = class_path(type(model))
     if archive.algorithm != live:
         raise MismatchError(
             f"expected an agent of {live}, as the model is, found one of {archive.algorithm or 'an unknown class'} "
@@ -70,7 +70,8 @@ def _check_class(model: BaseAlgorithm, archive: Archive) -> None:
         )
 
 
-def _check_spaces(model: BaseAlgorithm, draft: Draft) -> None:
+def check_spaces(model: BaseAlgorithm, draft: Draft) -> None:
+    """Raise MismatchError where a space of a draft is another than the model's."""
     for name in ("observation_space", "action_space"):
         kept, live = draft.data.get(name), getattr(model, name)
         if not isinstance(kept, Space) or Restorer()(kept) != live:

@@ -20,16 +20,40 @@ from ..archive import Archive, ArchiveFile, open_archive
 from ..conversion import Draft, Live, migrate, read_draft
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from ..values import SCHEDULE_NAMES, ClassReference, Space, TableSchedule, find_opaque
+from ..values import SCHEDULE_NAMES, Space, TableSchedule, find_opaque
+from .algorithms import class_path, find_algorithm
 from .attributes import defaulted_names, derived_from, known_base, refuse_counter, reserved_names
 from .build import build_model, prepare_environment
-from .classes import ALGORITHMS, find_class
 from .environment_id import keep_environment_id
+from .fitting import Fit, plan_fit
+from .freezing import check_freeze
+from .freezing import freeze as freeze_tensors
 from .goals import adopt_goals
+from .load_into import load_into
+from .normalization import undo_normalization
+from .overrides import (
+    SETTINGS_OF_ENTROPY,
+    check_kept,
+    check_overrides,
+    constructor_arguments,
+    finish_overrides,
+    place_overrides,
+    settle_overrides,
+)
 from .pickled import load_pickled
 from .report import LoadReport, attach_report, keep_normalization
-from .request import check_names, check_request, check_trust, read_names, read_replacements, read_trust
+from .request import (
+    check_names,
+    check_request,
+    check_trust,
+    read_names,
+    read_replacements,
+    read_trust,
+    refuse_beside_into,
+    refuse_twice,
+)
 from .restore import Restorer
+from .transfer import Transfer, offered_tensors, read_transfer
 
 __all__ = ["load"]
 
@@ -49,22 +73,34 @@ def load(
     file: Archive | ArchiveFile,
     *,
     env: Any = None,
+    into: BaseAlgorithm | None = None,
     device: torch.device | str = "auto",
     cls: type[BaseAlgorithm] | None = None,
     trust: str | Collection[str] | None = (),
     custom_objects: Mapping[str, Any] | None = None,
     skip: str | Collection[str] | None = (),
-    limits: Limits = DEFAULT_LIMITS,
     force_reset: bool = True,
+    parameters: str | Collection[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    on_mismatch: str = "error",
+    freeze: str | Collection[str] | None = (),
+    reset: str | Collection[str] | None = (),
+    limits: Limits = DEFAULT_LIMITS,
+    **overrides: Any,
 ) -> Any:
     """Load a live SB3 or sb3-contrib model from an archive.
 
-    ``env`` is the environment to go on learning with; an agent may act without one. ``cls`` insists
+    ``env`` is the environment to go on learning with; an agent may act without one. ``into`` is a live model
+    that takes the archive's tensors, in place, and is given back. ``cls`` insists
     on a class; another is a MismatchError. ``trust`` names classes of your own that the archive may
     use (``["my_project.nets.Extractor"]``), or is ``"pickle"`` for an archive whose code you would
     run. ``custom_objects`` replaces attributes by name, ``skip`` leaves attributes, state dicts or
     variables out, and the statistics of VecNormalize by the name ``"normalization"``.
     ``force_reset`` makes the environment begin anew where one is given.
+
+    ``parameters``, ``rename``, ``freeze`` and ``reset`` are patterns over names of tensors, as
+    :mod:`strongbox.adapters.transfer` says; ``on_mismatch`` is what is done with those that do not fit.
+    ``overrides`` are settings by the names of the constructor's arguments.
 
     Attributes that are not understood stay behind: one warning (:class:`LeftBehind`) lists them, and
     ``model.strongbox_report`` keeps the list. Raises RefusedError where such a one is needed to build
@@ -76,32 +112,65 @@ def load(
             return load(
                 archive,
                 env=env,
+                into=into,
                 device=device,
                 cls=cls,
                 trust=trust,
                 custom_objects=custom_objects,
                 skip=skip,
                 force_reset=force_reset,
+                parameters=parameters,
+                rename=rename,
+                on_mismatch=on_mismatch,
+                freeze=freeze,
+                reset=reset,
+                **overrides,
             )
+    transfer = read_transfer(parameters=parameters, rename=rename, on_mismatch=on_mismatch, freeze=freeze, reset=reset)
     trusted, pickles = read_trust(trust)
     replaced, asked = read_replacements(custom_objects), read_names(skip, "skip")
     check_request(env=env, device=device, cls=cls)
-    with locate(path=file.path):
+    if into is not None:
+        given = {
+            "env": env is not None,
+            "cls": cls is not None,
+            "device": device != "auto",
+            "custom_objects": replaced,
+            "trust": trusted or pickles,
+            "force_reset": not force_reset,
+        }
+        refuse_beside_into(name for name, item in given.items() if item)
+        return load_into(file, into, skipped=asked, transfer=transfer, overrides=overrides)
+    with locate(path=file.path), undo_normalization(env):
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
-        draft, skipped = _draft(file, _path(known_base(algorithm)), replaced, asked)
+        check_overrides(algorithm, overrides)
+        refuse_twice(overrides, replaced)
+        draft, skipped = _draft(file, class_path(known_base(algorithm)), replaced, asked)
+        before = {name: value for name, value in draft.data.items() if isinstance(value, int)}
+        check_kept(algorithm, overrides, draft.data)
+        overridden = place_overrides(draft, overrides)
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
         attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
         check_trust(trusted, file)
-        notes = [*_explain_derived(attributes, left), *_explain_tables(file, attributes, pickles=pickles)]
+        kept = attributes.keys() - overrides.keys()
+        notes = [*_explain_derived(attributes, left), *_explain_tables(file, kept, pickles=pickles)]
         quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
         normalization = None if NORMALIZATION in skipped else file.normalization
         trained_in = file.environment
         environment = prepare_environment(
-            env, algorithm, draft, attributes, normalization=normalization, force_reset=force_reset
+            env,
+            algorithm,
+            draft,
+            attributes,
+            normalization=normalization,
+            force_reset=force_reset,
+            on_mismatch=on_mismatch,
         )
         if normalization is not None and environment is None:
             notes.append(UNAPPLIED)
+        settle_overrides(algorithm, attributes, overrides, before=before)
+        fit = _Fitting(draft, transfer, skipped, overrides)
         model = build_model(
             algorithm,
             attributes,
@@ -110,67 +179,64 @@ def load(
             device=device,
             skipped=skipped,
             release=file.release_memory,
-            bounded=not (cls or trust or replaced),
+            bounded=not (cls or trust or replaced or "policy_kwargs" in overrides) and transfer.ordinary,
+            arguments=constructor_arguments(algorithm, attributes, overrides),
+            plan=None if fit.ordinary else fit.plan,
         )
+        frozen = check_freeze(model, transfer.freeze)
+        freeze_tensors(model, frozen)
+        finish_overrides(model, overrides)
+    planned = fit.planned or Fit(taken=_tensor_names(draft))
     report = LoadReport(
         path=file.path,
-        algorithm=_path(algorithm),
-        left=left,
+        algorithm=class_path(algorithm),
+        left={**left, **planned.left},
         migrated=tuple(draft.migrated),
         replaced=tuple(replaced),
         skipped=tuple(sorted(skipped)),
         notes=tuple(notes),
+        taken=tuple(planned.taken),
+        renamed=planned.renamed,
+        cut=planned.cut,
+        reset={**planned.reset, **{name: f"made anew: {why}" for name, why in planned.kept.items()}},
+        overridden=overridden,
+        frozen=frozen,
     )
     if environment is None and normalization is not None:
         keep_normalization(model, normalization)
     if environment is None and trained_in is not None:
         keep_environment_id(model, trained_in)
-    attach_report(model, report, quiet=quiet)
+    attach_report(model, report, quiet={*quiet, *planned.left})
     return model
 
 
-# -- the class ----------------------------------------------------------------------------------
-
-
-def find_algorithm(archive: Archive, *, cls: type | None = None, trust: Collection[str] = ()) -> type[BaseAlgorithm]:
-    """The class of an archive's agent; raises MismatchError where ``cls`` is another."""
-    named = archive.algorithm
-    if cls is not None:
-        _check_class(cls, archive)
-        return cls
-    if named is None:
-        raise MismatchError(
-            f"expected an archive that tells its algorithm, found that {archive.algorithm_evidence}.",
-            hint="Say which it is: cls=PPO.",
-        )
-    module, _, name = named.rpartition(".")
-    try:
-        found = find_class(ClassReference(module, name), trust=trust)
-    except RefusedError as error:
-        error.hint = f'If the algorithm is yours, give its class, cls={name}, or name it: trust=["{named}"].'
-        raise
-    if not (isinstance(found, type) and issubclass(found, BaseAlgorithm)):
-        raise MismatchError(f"expected the class of an algorithm, found {named}.")
-    return found
-
-
-def _check_class(cls: type, archive: Archive) -> None:
-    """Insist that a class is the archive's, or one of the caller's own derived from it."""
-    named, given = archive.algorithm, _path(cls)
-    own = cls.__name__ not in ALGORITHMS.get(cls.__module__, ())
-    if named is None or given == named or (own and named in map(_path, cls.__mro__)):
-        return
-    raise MismatchError(
-        f"expected an agent of {given}, as cls asks, found one of {named} ({archive.algorithm_evidence}).",
-        hint=f"Leave out cls, or give {named.rpartition('.')[2]}.",
-    )
-
-
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
 # -- what the caller asks for -------------------------------------------------------------------
+
+
+class _Fitting:
+    """The comparison of a draft with a model, made when the model is there; none where all has to fit as it is."""
+
+    def __init__(self, draft: Draft, transfer: Transfer, skipped: frozenset[str], overrides: Mapping[str, Any]) -> None:
+        self.planned: Fit | None = None
+        self._draft, self._transfer, self._skipped = draft, transfer, skipped
+        self._given: set[str] = set()
+        kwargs = overrides.get("policy_kwargs", {})
+        if "ent_coef" in overrides:
+            self._given.update(SETTINGS_OF_ENTROPY)
+        if isinstance(kwargs, Mapping) and {"optimizer_class", "optimizer_kwargs"} & kwargs.keys():
+            self._given.update(name for name, tree in draft.parameters.items() if "param_groups" in tree)
+        self.ordinary = transfer.ordinary and not self._given
+
+    def plan(self, model: BaseAlgorithm) -> Fit:
+        """What of the draft goes where in the model."""
+        self.planned = plan_fit(model, self._draft, self._transfer, given=self._given, skipped=self._skipped)
+        return self.planned
+
+
+def _tensor_names(draft: Draft) -> list[str]:
+    """Everything that is taken where all of it is."""
+    optimizers = {name for name, tree in draft.parameters.items() if "param_groups" in tree}
+    return [*offered_tensors(draft, optimizers), *optimizers]
 
 
 def _draft(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy
@@ -11,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from ..errors import MismatchError
 from ..values import Normalization, RunningStatistics
 
-__all__ = ["capture_normalization", "normalize_environment"]
+__all__ = ["capture_normalization", "fit_normalization", "normalize_environment", "undo_normalization"]
 
 WHOLE = ""
 """The key of an observation's statistics where it is no dictionary."""
@@ -62,6 +65,49 @@ def normalize_environment(env: VecEnv, normalization: Normalization) -> VecEnv:
     if normalization.returns is not None and normalization.returns.shape == (env.num_envs,):
         live.returns = normalization.returns.copy()
     return env
+
+
+@contextmanager
+def undo_normalization(env: Any) -> Iterator[None]:
+    """Where an error passes, give the VecNormalize of an environment back as it was."""
+    live = unwrap_vec_normalize(env) if isinstance(env, VecEnv) else None
+    before = {} if live is None else dict(vars(live))
+    try:
+        yield
+    except BaseException:
+        if live is not None:
+            vars(live).update(before)
+        raise
+
+
+def fit_normalization(
+    normalization: Normalization, space: Any, on_mismatch: str
+) -> tuple[Normalization | None, list[str]]:
+    """Statistics for another space of observations, and what was done to them, in words.
+
+    ``"overlap"`` keeps the block that both have in common, and begins the rest with mean 0 and variance 1; where
+    nothing can be kept, all of them stay behind.
+    """
+    fitted: dict[str, RunningStatistics] = {}
+    told: list[str] = []
+    for key, kept in normalization.observations.items():
+        part = space if key == WHOLE else getattr(space, "spaces", {}).get(key)
+        shape = getattr(part, "shape", None)
+        if shape == kept.mean.shape:
+            fitted[key] = kept
+        elif on_mismatch == "overlap" and shape is not None and len(shape) == kept.mean.ndim:
+            fitted[key] = _cut(kept, shape)
+            told.append(f"normalization: statistics of {kept.mean.shape} were cut to, or begun anew for, {shape}")
+        else:
+            return None, [f"normalization: left behind, its statistics are of {kept.mean.shape}, not {shape}"]
+    return replace(normalization, observations=fitted), told
+
+
+def _cut(kept: RunningStatistics, shape: tuple[int, ...]) -> RunningStatistics:
+    block = tuple(slice(0, min(pair)) for pair in zip(kept.mean.shape, shape, strict=True))
+    mean, var = numpy.zeros(shape), numpy.ones(shape)
+    mean[block], var[block] = kept.mean[block], kept.var[block]
+    return RunningStatistics(mean=mean, var=var, count=kept.count)
 
 
 def _wrap(env: VecEnv, normalization: Normalization) -> VecNormalize:

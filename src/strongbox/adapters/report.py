@@ -32,6 +32,11 @@ class LoadReport:
     ``left`` maps names that stayed behind to the reason, ``migrated`` says what an old file needed,
     ``replaced`` are names taken from ``custom_objects``, ``skipped`` names left out on request, ``notes``
     what else there is to know. Names in ``left`` that the archive itself lacks are those that the save left out.
+
+    Of tensors and optimizers: ``taken`` are the model's names that were filled as they are, ``renamed`` maps the
+    archive's names to them, ``cut`` says which were filled in part, ``reset`` what was made or begun anew, ``kept``
+    for what of a model nothing was taken. ``overridden`` has settings that were given anew, before and after;
+    ``frozen`` what training leaves alone.
     """
 
     path: str | None
@@ -41,15 +46,28 @@ class LoadReport:
     replaced: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    cut: Mapping[str, str] = field(default_factory=dict)
+    reset: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    overridden: Mapping[str, str] = field(default_factory=dict)
+    frozen: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """The report as a table: what was done, to what, and why or how; tensors taken as they are, in one row each."""
+        told = [("overridden", self.overridden), ("renamed", self.renamed), ("cut", self.cut), ("reset", self.reset)]
+        told += [("kept", self.kept), ("left behind", self.left), ("frozen", self.frozen)]
+        rows = [("taken", name, "") for name in self.taken]
+        rows += [(what, name, how) for what, names in told for name, how in names.items()]
+        rows += [("replaced", name, "") for name in self.replaced] + [("skipped", name, "") for name in self.skipped]
+        return rows + [("migrated", what, "") for what in self.migrated] + [("note", what, "") for what in self.notes]
 
     def __str__(self) -> str:
-        lines = [f"{self.path or 'archive in memory'}: {self.algorithm}"]
-        lines += [f"  left behind  {name}: {reason}" for name, reason in self.left.items()]
-        lines += [f"  migrated     {what}" for what in self.migrated]
-        lines += [f"  replaced     {name}" for name in self.replaced]
-        lines += [f"  skipped      {name}" for name in self.skipped]
-        lines += [f"  note         {what}" for what in self.notes]
-        return "\n".join(lines)
+        rows = self.rows()
+        width = max((len(name) for _, name, how in rows if how), default=0)
+        lines = [f"  {what:<12} {name:<{width}}  {how}" if how else f"  {what:<12} {name}" for what, name, how in rows]
+        return "\n".join([f"{self.path or 'archive in memory'}: {self.algorithm}", *lines])
 
 
 class LeftBehind(StrongboxWarning):

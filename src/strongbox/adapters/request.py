@@ -19,7 +19,16 @@ from ..archive import Archive
 from ..errors import MismatchError, StrongboxError
 from ..values import ClassReference, FunctionReference
 
-__all__ = ["check_names", "check_request", "check_trust", "read_names", "read_replacements", "read_trust"]
+__all__ = [
+    "check_names",
+    "check_request",
+    "check_trust",
+    "read_names",
+    "read_replacements",
+    "read_trust",
+    "refuse_beside_into",
+    "refuse_twice",
+]
 
 PICKLE = "pickle"
 """The word by which a caller trusts the pickles of an archive."""
@@ -75,6 +84,21 @@ def check_request(*, env: Any, device: Any, cls: Any) -> None:
 
 def _shown(given: Any) -> str:
     return repr(given) if isinstance(given, str | int | torch.device) else type(given).__name__
+
+
+def refuse_twice(overrides: Iterable[str], replacements: Collection[str]) -> None:
+    """Raise MismatchError for a setting that is given as an argument and in custom_objects, too."""
+    for name in overrides:
+        if name in replacements:
+            raise MismatchError(f"expected {name!r} once, found it in custom_objects, too.")
+
+
+def refuse_beside_into(given: Iterable[str]) -> None:
+    """Raise MismatchError for options that are about a model yet to be made, where there is one."""
+    for name in given:
+        raise MismatchError(
+            f"expected no {name} beside into, whose model has its own, found one.", hint=f"Leave out {name}, or into."
+        )
 
 
 def check_names(option: str, names: Iterable[str], known: Collection[str]) -> None:

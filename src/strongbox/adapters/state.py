@@ -7,22 +7,36 @@ stands in memory twice. Optimizers take fresh tensors, which become their state.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..errors import MismatchError
 from ..tensors import Tensor, TorchName
 from .restore import TORCH_DTYPES
 
-__all__ = ["Filler"]
+__all__ = ["Filler", "live_optimizers", "named_target"]
 
 RELEASE_BYTES = 4 << 20
 """How much is read before the file's pages are given back."""
 
 _LISTED = 5
+
+
+def named_target(model: BaseAlgorithm, name: str) -> Any:
+    """The network or optimizer of a name; of a compiled network, the one inside."""
+    target = functools.reduce(getattr, name.split("."), model)
+    return getattr(target, "_orig_mod", target)
+
+
+def live_optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
+    """The optimizers of a model by the names of their state dicts."""
+    targets = {name: named_target(model, name) for name in model._get_torch_save_params()[0]}
+    return {name: target for name, target in targets.items() if isinstance(target, torch.optim.Optimizer)}
 
 
 class Filler:
