@@ -116,6 +116,13 @@ def optimizer() -> dict[str, Any]:
     return {"policy.optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}}
 
 
+@pytest.mark.parametrize("bits", [0x7F800001, 0x7FC00000, 0xFF800001])
+def test_a_nan_of_any_bits_is_compared_without_a_complaint(bits: int) -> None:
+    nans = {"policy": {"weight": numpy.full((3, 4), bits, "uint32").view("float32")}}
+    found = compare_archives(archive(parameters=nans), archive())
+    assert next(each.differing for each in found.tensors if each.name == "weight") == 12
+
+
 def test_values_that_are_not_understood_are_told_by_their_bytes() -> None:
     def with_pickle(content: bytes) -> bytes:
         entry = Typed(type="<class 'x'>", value=Opaque("x", "no recipe knows it"), pickle=content)
