@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
 from ..checkpoints.files import is_folder
 from ..checkpoints.replay import ReplayManifest, ReplayStore
-from ..errors import CheckpointError, StrongboxError
+from ..errors import CheckpointError, FormatError, LimitError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
 from .learning import Learning, Options
 from .opened import OpenedLogs
 from .phases import Phases
 from .preemption import Preemption
-from .report import RunReport, tell
+from .report import RunReport, tell, warn
 
 if TYPE_CHECKING:
     from ..adapters.training import Captured, RunCallback, Saved, Session
@@ -121,6 +121,7 @@ class Run:
         try:
             swept = self.folder.sweep()
             checkpoint = self.folder.newest()
+            self._tell_damaged(checkpoint)
             if checkpoint is not None:
                 self._preserve_logs(checkpoint)
             model = make_model()
@@ -244,6 +245,12 @@ class Run:
             if self._manifest is not None:
                 session.check_replay(self._manifest)
             session.put_parameters(saved)
+        except (FormatError, LimitError) as error:
+            raise CheckpointError(
+                f"the checkpoint of step {checkpoint.step:,} cannot be read: {error}",
+                path=self.path,
+                hint=f"To go on from the one before, move it out of the way: {checkpoint.path}",
+            ) from error
         except StrongboxError as error:
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step:,} cannot go on in the model of this script: {error}",
@@ -257,6 +264,14 @@ class Run:
             path=self.path, step=checkpoint.step, differences=saved.differences, inexact=inexact, swept=swept
         )
         tell(self.report)
+
+    def _tell_damaged(self, checkpoint: Checkpoint | None) -> None:
+        """Warn of checkpoints that cannot be read and come after the one that the run goes on from."""
+        step = -1 if checkpoint is None else checkpoint.step
+        for path, error in self.folder.damaged().items():
+            if int(os.path.basename(path).partition(".")[0]) > step:
+                goes_on = "begins anew" if checkpoint is None else f"goes on from step {step:,}"
+                warn(f"{self.path}: expected a whole checkpoint, found a damaged one; the run {goes_on}. {error}")
 
     def note_logs(self) -> None:
         """Write down which files ``learn()`` has opened: a crash before the next checkpoint leaves them behind."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ import torch
 from sb3_contrib import ARS
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, EveryNTimesteps
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.torch_layers import FlattenExtractor
 from stable_baselines3.common.utils import LinearSchedule
 
 import strongbox
@@ -465,3 +468,49 @@ def test_a_link_in_a_strangers_run_leads_nowhere(place: str, tmp_path: Path) -> 
         model.logger.close()
     assert [path.relative_to(mine).as_posix() for path in sorted(mine.rglob("*"))] == ["inside", "inside/file"]
     assert (mine / "inside" / "file").read_text() == "dear"
+
+
+def test_a_damaged_checkpoint_is_told_of_where_the_run_goes_on_from_an_older_one(tmp_path: Path) -> None:
+    train(tmp_path, make_ppo(), 64)
+    os.truncate(tmp_path / "checkpoints" / "000000000064" / "agent.zip", 100)
+    with (
+        strongbox.Run(tmp_path) as run,
+        pytest.warns(StrongboxWarning, match="damaged one; the run goes on from step 32"),
+    ):
+        run.resume(make_ppo())
+    assert run.report.step == 32
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_blamed_on_the_script(tmp_path: Path) -> None:
+    train(tmp_path, make_ppo(), 64)
+    path = tmp_path / "checkpoints" / "000000000064" / "agent.zip"
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo("resume/environments.json").header_offset
+    content[place + 200] ^= 1
+    path.write_bytes(content)
+    with strongbox.Run(tmp_path) as run, pytest.raises(CheckpointError, match="step 64 cannot be read") as refused:
+        run.resume(make_ppo())
+    assert str(path.parent) in (refused.value.hint or "")
+
+
+def test_another_number_of_environments_is_refused_in_such_words(tmp_path: Path) -> None:
+    def make(count: int) -> Any:
+        return PPO("MlpPolicy", make_vec_env("CartPole-v1", count), n_steps=16, batch_size=16, device="cpu")
+
+    train(tmp_path, lambda: make(2), 32)
+    with strongbox.Run(tmp_path) as run, pytest.raises(CheckpointError, match=r"expected 2 environments.*found 3"):
+        run.resume(lambda: make(3))
+
+
+def test_a_setting_that_stands_beside_code_is_compared(tmp_path: Path) -> None:
+    class OwnExtractor(FlattenExtractor):
+        """Code, which no checkpoint holds as a name: it can be found nowhere."""
+
+    def make(**changes: Any) -> Callable[[], Any]:
+        return make_ppo(policy_kwargs={**SMALL, "features_extractor_class": OwnExtractor, **changes})
+
+    train(tmp_path, make(activation_fn=torch.nn.Tanh), 32)
+    with strongbox.Run(tmp_path) as run, pytest.warns(NotExact, match="activation_fn"):
+        run.resume(make(activation_fn=torch.nn.ReLU, ortho_init=False))
+    assert set(run.report.differences) == {"policy_kwargs.activation_fn", "policy_kwargs.ortho_init"}

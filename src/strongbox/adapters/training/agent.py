@@ -115,6 +115,7 @@ def read_agent(model: BaseAlgorithm, archive: Archive) -> AgentState:
     """
     state = AgentState(model)
     with locate(path=archive.path):
+        _check_environments(model, archive.data.get("n_envs"))
         for name in archive.data:
             if is_state(name, type(model)):
                 _read_attribute(state, model, name, archive.data[name])
@@ -126,6 +127,14 @@ def read_agent(model: BaseAlgorithm, archive: Archive) -> AgentState:
     if "num_timesteps" not in state.attributes:
         raise MismatchError("expected num_timesteps in the checkpoint's data, found none.", path=archive.path)
     return state
+
+
+def _check_environments(model: BaseAlgorithm, count: Any) -> None:
+    if type(count) is int and count != model.n_envs:
+        raise MismatchError(
+            f"expected {count:,} environments, as the run was begun with, found {model.n_envs:,}.",
+            hint="Make as many environments as the run was begun with.",
+        )
 
 
 def _read_attribute(state: AgentState, model: BaseAlgorithm, name: str, value: Any) -> None:

@@ -60,8 +60,23 @@ def compare_settings(model: BaseAlgorithm, contents: Contents, archive: Archive)
     for name in sorted(names & set(archive.data) & set(contents.data)):
         entry = contents.data[name]
         kept, live = _without_state(archive.data[name]), _without_state(entry.value)
-        if not (any(find_opaque(kept)) or any(find_opaque(live)) or same(kept, live)):
-            told[name] = f"{describe(live)} in the script, {describe(kept)} in the checkpoint"
+        told.update(_differences(name, kept, live))
+    return told
+
+
+def _differences(name: str, kept: object, live: object) -> dict[str, str]:
+    """How two values of a setting differ; of two dictionaries, key by key, one of which may hold code."""
+    if not (any(find_opaque(kept)) or any(find_opaque(live))):
+        same_value = same(kept, live)
+        return {} if same_value else {name: f"{describe(live)} in the script, {describe(kept)} in the checkpoint"}
+    if not (isinstance(kept, dict) and isinstance(live, dict)):
+        return {}
+    told: dict[str, str] = {}
+    for key in {**kept, **live}:
+        if key in kept and key in live:
+            told.update(_differences(f"{name}.{key}", kept[key], live[key]))
+        else:
+            told[f"{name}.{key}"] = "in the script only" if key in live else "in the checkpoint only"
     return told
 
 
