@@ -26,7 +26,7 @@ from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from .archive import SaveReport, open_normalization
+    from .archive import PackedReplay, SaveReport, open_normalization
     from .archive import check_archive as check
     from .archive.difference import Difference
     from .checkpoints import Keep
@@ -159,7 +159,8 @@ def load(
     (``"auto"``: CUDA where there is one). ``cls`` demands a class: an archive of another is an error.
     ``trust`` names classes of your own that may be imported (``["my_project.nets.Extractor"]``), or is
     ``"pickle"`` to run code that the file holds by value, on the Python version that wrote it only.
-    ``custom_objects`` replaces data by name, ``skip`` leaves data, parameters or ``"normalization"`` out.
+    ``custom_objects`` replaces data by name, ``skip`` leaves data, parameters, ``"normalization"`` or the
+    ``"replay_buffer"`` of a packed checkpoint out.
     ``force_reset=False`` keeps the last observation, for environments that go on where they were.
 
     Settings may be given anew by the names of the constructor's arguments (``learning_rate=1e-4, n_steps=64``):
@@ -197,8 +198,15 @@ def load(
         freeze=freeze,
         reset=reset,
         limits=limits,
+        put_replay=_put_replay,
         **overrides,
     )
+
+
+def _put_replay(model: Any, packed: PackedReplay) -> Mapping[str, str]:
+    from .runs.packed import put_replay
+
+    return put_replay(model, packed)
 
 
 def policy(

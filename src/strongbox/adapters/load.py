@@ -9,8 +9,8 @@ said; the networks are not initialised first; the process's random generators ar
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -55,6 +55,9 @@ from .request import (
 from .restore import Restorer
 from .transfer import Transfer, offered_tensors, read_transfer
 
+if TYPE_CHECKING:
+    from ..archive import PackedReplay
+
 __all__ = ["load"]
 
 REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
@@ -62,6 +65,12 @@ REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs"
 
 NORMALIZATION = "normalization"
 """The name by which ``skip`` leaves out the statistics of VecNormalize."""
+
+REPLAY = "replay_buffer"
+"""The name by which ``skip`` leaves out the replay of a packed checkpoint."""
+
+PutReplay: TypeAlias = "Callable[[Any, PackedReplay], Mapping[str, str]]"
+"""Fills a model's replay buffer, and says by name what is inexact."""
 
 UNAPPLIED = (
     "normalization: kept, but nothing applies it without an environment; "
@@ -86,6 +95,7 @@ def load(
     freeze: str | Collection[str] | None = (),
     reset: str | Collection[str] | None = (),
     limits: Limits = DEFAULT_LIMITS,
+    put_replay: PutReplay | None = None,
     **overrides: Any,
 ) -> Any:
     """Load a live SB3 or sb3-contrib model from an archive.
@@ -96,7 +106,8 @@ def load(
     use (``["my_project.nets.Extractor"]``), or is ``"pickle"`` for an archive whose code you would
     run. ``custom_objects`` replaces attributes by name, ``skip`` leaves attributes, state dicts or
     variables out, and the statistics of VecNormalize by the name ``"normalization"``.
-    ``force_reset`` makes the environment begin anew where one is given.
+    ``force_reset`` makes the environment begin anew where one is given. ``put_replay`` fills the replay buffer from
+    an archive that a checkpoint was packed into.
 
     ``parameters``, ``rename``, ``freeze`` and ``reset`` are patterns over names of tensors, as
     :mod:`strongbox.adapters.transfer` says; ``on_mismatch`` is what is done with those that do not fit.
@@ -124,6 +135,7 @@ def load(
                 on_mismatch=on_mismatch,
                 freeze=freeze,
                 reset=reset,
+                put_replay=put_replay,
                 **overrides,
             )
     transfer = read_transfer(parameters=parameters, rename=rename, on_mismatch=on_mismatch, freeze=freeze, reset=reset)
@@ -186,6 +198,8 @@ def load(
         frozen = check_freeze(model, transfer.freeze)
         freeze_tensors(model, frozen)
         finish_overrides(model, overrides)
+        if REPLAY not in skipped:
+            left.update(_fill_replay(model, file, put_replay, notes))
     planned = fit.planned or Fit(taken=_tensor_names(draft))
     report = LoadReport(
         path=file.path,
@@ -208,6 +222,17 @@ def load(
         keep_environment_id(model, trained_in)
     attach_report(model, report, quiet={*quiet, *planned.left})
     return model
+
+
+def _fill_replay(model: Any, archive: Archive, put_replay: PutReplay | None, notes: list[str]) -> Mapping[str, str]:
+    """Put the replay of a packed checkpoint into the model; gives what of it is inexact."""
+    packed = archive.replay
+    if packed is None:
+        return {}
+    if put_replay is None or model.env is None or getattr(model, REPLAY, None) is None:
+        notes.append(f"{REPLAY}: kept in the file; it is filled where an environment is given")
+        return {}
+    return put_replay(model, packed)
 
 
 # -- what the caller asks for -------------------------------------------------------------------
@@ -248,6 +273,8 @@ def _draft(
     known = {*archive.data, *archive.left_out, *archive.parameters, *(archive.variables or ())}
     if archive.normalization is not None:
         known.add(NORMALIZATION)
+    if archive.replay is not None:
+        known.add(REPLAY)
     migrate(draft)
     for name, value in replaced.items():
         if name in draft.data or name in REQUIRED or name in archive.left_out:
