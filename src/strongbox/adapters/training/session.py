@@ -136,11 +136,6 @@ class Session:
         return int(getattr(self.model, "n_steps", 1)) * self.model.n_envs
 
     @property
-    def stops_at_steps(self) -> bool:
-        """Whether a callback can stop the training at a step; ARS asks none of them."""
-        return not self._draws_early
-
-    @property
     def _draws_early(self) -> bool:
         return known_base(type(self.model)).__name__ == "ARS"
 
