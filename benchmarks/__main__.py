@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .measure import machine
 
-SECTIONS = ("opening", "large", "small", "checking", "acting", "replay")
+SECTIONS = ("opening", "large", "small", "checking", "acting", "checkpoints", "replay")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 MARK = "<!-- what follows is written by `make bench` -->"
 
