@@ -11,10 +11,10 @@ import json
 import math
 from typing import Any
 
-from ..errors import FormatError, LimitError
+from ..errors import FormatError, LimitError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["check_size", "dump_lines", "dump_text", "join_lines", "measure_depth", "parse_json"]
+__all__ = ["check_format", "check_size", "dump_lines", "dump_text", "join_lines", "measure_depth", "parse_json"]
 
 _INTEGER_DIGITS = 39
 """Digits of 2**128 - 1, the largest integer that a pickle may hold, too."""
@@ -39,6 +39,21 @@ def parse_json(content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) 
         raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.") from None
     if measure_depth(parsed, limits.depth) > limits.depth:
         raise LimitError(f"expected JSON nested at most {limits.depth} deep, found deeper.")
+    return parsed
+
+
+def check_format(parsed: Any, form: str, version: int) -> dict[str, Any]:
+    """The object of a file that says its format and version; raises FormatError, UnsupportedError on a later one."""
+    if not isinstance(parsed, dict) or parsed.get("format") != form:
+        raise FormatError(f'expected an object with "format": "{form}", found another.')
+    found = parsed.get("version")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise FormatError(f"expected a version number, found {type(found).__name__}.")
+    if found > version:
+        raise UnsupportedError(
+            f"expected version {version} or earlier of the format, found {found}.",
+            hint="Update Strongbox: pip install --upgrade strongbox",
+        )
     return parsed
 
 

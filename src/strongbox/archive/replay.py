@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..container import Directory
-from ..errors import FormatError, UnsupportedError, locate
+from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from .json_text import dump_lines, parse_json
+from .json_text import check_format, dump_lines, parse_json
 from .members import REPLAY_INDEX, REPLAY_SEGMENTS
 
 __all__ = ["PackedReplay", "replay_index"]
@@ -49,8 +49,7 @@ class PackedReplay(Mapping[str, memoryview]):
     def __init__(self, members: Directory, *, limits: Limits = DEFAULT_LIMITS) -> None:
         """Read the index; raises FormatError where it does not fit, and UnsupportedError on a later version."""
         with locate(member=REPLAY_INDEX):
-            parsed = parse_json(members.read(REPLAY_INDEX), limits=limits)
-            _check_version(parsed)
+            parsed = check_format(parse_json(members.read(REPLAY_INDEX), limits=limits), FORMAT_NAME, FORMAT_VERSION)
             self.replay: dict[str, Any] = _object(parsed, "replay")
             self._places = _places(_object(parsed, "segments"))
             if set(_object(self.replay, "segments")) != set(self._places):
@@ -78,19 +77,6 @@ class PackedReplay(Mapping[str, memoryview]):
 
     def __repr__(self) -> str:
         return f"<replay of {len(self)} segments>"
-
-
-def _check_version(parsed: Any) -> None:
-    if not isinstance(parsed, dict) or parsed.get("format") != FORMAT_NAME:
-        raise FormatError(f'expected an object with "format": "{FORMAT_NAME}", found another.')
-    version = parsed.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise FormatError(f"expected a version number, found {type(version).__name__}.")
-    if version > FORMAT_VERSION:
-        raise UnsupportedError(
-            f"expected version {FORMAT_VERSION} or earlier of the format, found {version}.",
-            hint="Update Strongbox: pip install --upgrade strongbox",
-        )
 
 
 def _object(parsed: dict[str, Any], key: str) -> dict[str, Any]:

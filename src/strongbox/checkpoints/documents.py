@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _version
-from ..archive import dump_lines, parse_json
-from ..errors import FormatError, UnsupportedError, locate
+from ..archive import check_format, dump_lines, parse_json
+from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .files import read_file
 
@@ -71,17 +71,7 @@ def read_document(path: str, *, form: str, version: int, limits: Limits = DEFAUL
     """Read a file of a known format; raises FormatError, LimitError, and UnsupportedError on a later version."""
     with locate(path=path):
         parsed = parse_json(read_file(path, most=limits.data_bytes), limits=limits)
-        if not isinstance(parsed, dict) or parsed.get("format") != form:
-            raise FormatError(f'expected an object with "format": "{form}", found another.')
-        found = Document(parsed).count("version")
-        if found < 1:
-            raise FormatError(f"expected a version number, found {found}.")
-        if found > version:
-            raise UnsupportedError(
-                f"expected version {version} or earlier of the format, found {found}.",
-                hint="Update Strongbox: pip install --upgrade strongbox",
-            )
-        return Document(parsed)
+        return Document(check_format(parsed, form, version))
 
 
 def dump_document(form: str, version: int, content: Mapping[str, Any]) -> bytes:
