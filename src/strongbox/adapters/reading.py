@@ -30,6 +30,7 @@ __all__ = [
     "explain_tables",
     "make_draft",
     "restore_attributes",
+    "restore_data",
 ]
 
 REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
@@ -74,10 +75,37 @@ def make_draft(
 def restore_attributes(
     draft: Draft, archive: Archive, algorithm: type[BaseAlgorithm], restorer: Restorer, *, pickles: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The live attributes by name, and why others stayed behind; raises where one of these is required."""
+    """The live attributes of an agent by name, and why others stayed behind; raises where one is required."""
+    attributes, left = restore_data(
+        draft, archive, restorer, pickles=pickles, reserved=reserved_names(algorithm), required=REQUIRED
+    )
+    attributes.setdefault("n_envs", 1)
+    for name in REQUIRED:
+        if name not in attributes:
+            raise MismatchError(
+                f"expected {name!r} in the archive's data, which the agent is built with, found none.",
+                hint=f"Give it: custom_objects={{{name!r}: ...}}.",
+            )
+    return attributes, left
+
+
+def restore_data(
+    draft: Draft,
+    archive: Archive,
+    restorer: Restorer,
+    *,
+    pickles: bool,
+    reserved: Mapping[str, str] | None = None,
+    required: Collection[str] = (),
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Everything in a draft's data as live objects by name, and why others stayed behind.
+
+    ``reserved`` are names that stay behind, each with the reason. Raises RefusedError where one that is
+    ``required`` is not understood.
+    """
     attributes: dict[str, Any] = {}
     left: dict[str, str] = {}
-    reserved = reserved_names(algorithm)
+    reserved = reserved or {}
     exact = pickles and _is_of_this_python(archive)
     for name, value in draft.data.items():
         if isinstance(value, Live):
@@ -97,7 +125,7 @@ def restore_attributes(
         except StrongboxError as error:
             if pickles and name in archive.data and archive.data.pickle(name) is not None:
                 attributes[name] = load_pickled(archive, name)
-            elif name in REQUIRED:
+            elif name in required:
                 raise _needed(name, value, error) from error
             else:
                 left[name] = error.problem
@@ -105,13 +133,6 @@ def restore_attributes(
         if refused is not None:
             left[name] = refused
             del attributes[name]
-    attributes.setdefault("n_envs", 1)
-    for name in REQUIRED:
-        if name not in attributes:
-            raise MismatchError(
-                f"expected {name!r} in the archive's data, which the agent is built with, found none.",
-                hint=f"Give it: custom_objects={{{name!r}: ...}}.",
-            )
     return attributes, left
 
 
