@@ -107,7 +107,7 @@ def _load(
         device=device,
         skipped=frozenset(),
         release=archive.release_memory,
-        bounded=not (trusted_names() or pickles or replaced or given),
+        bounded=not (trusted_names() or pickles or replaced or {"policy_class", "policy_kwargs"} & given.keys()),
     )
     model.set_random_seed(model.seed)
     _keep_what_is_not_the_models(model, archive)

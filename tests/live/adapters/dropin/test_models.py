@@ -266,6 +266,29 @@ def test_what_cannot_be_kept_is_warned_of(tmp_path: Path) -> None:
             model.save(tmp_path / "a.zip")
 
 
+def test_a_path_of_this_machine_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    model = fresh(tensorboard_log=str(tmp_path / "logs"))
+    with pytest.warns(StrongboxWarning, match="tensorboard_log"):
+        model.save(tmp_path / "a.zip")
+    assert PPO.load(tmp_path / "a.zip", device="cpu").tensorboard_log is None
+    assert PPO.load(tmp_path / "a.zip", device="cpu", tensorboard_log="logs").tensorboard_log == "logs"
+
+
+def test_networks_far_larger_than_the_file_are_an_error(tmp_path: Path) -> None:
+    model = fresh()
+    model.policy_kwargs = {"net_arch": [10**6, 10**6]}
+    model.save(tmp_path / "a.zip")
+    with pytest.raises(MismatchError, match="fit the parameters in policy"):
+        PPO.load(tmp_path / "a.zip", learning_starts=3, device="cpu")
+
+
+def test_a_schedule_that_is_a_function_becomes_one_of_sb3s(tmp_path: Path) -> None:
+    fresh(learning_rate=lambda progress: 1e-3, clip_range=lambda progress: 0.5 * progress**2).save(tmp_path / "a.zip")
+    loaded: Any = PPO.load(tmp_path / "a.zip", device="cpu")
+    assert loaded.learning_rate(0.3) == loaded.lr_schedule(0.3) == 1e-3
+    assert loaded.clip_range(0.4) == pytest.approx(0.08, abs=1e-4)
+
+
 def test_an_attribute_that_is_not_understood_is_warned_of(tmp_path: Path) -> None:
     model: Any = fresh()
     model.my_own = MyPPO.__init__
