@@ -55,6 +55,7 @@ def load_from_pkl(path: Any, verbose: int = 0) -> Any:
                 inflated_bytes=max(2 * size, Limits().inflated_bytes),
             )
             decoded, end = decode_next(source.view, start, limits=limits)
+            source.release_memory()
             found = _restore(decoded, limits)
         file.seek(end)
     return found
