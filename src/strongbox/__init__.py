@@ -18,7 +18,7 @@ import os
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import errors, values
+from . import errors, sb3, values
 from ._version import __version__
 from .archive import Archive, ArchiveFile
 from .archive import open_archive as open
@@ -52,6 +52,7 @@ __all__ = [
     "open_normalization",
     "policy",
     "save",
+    "sb3",
     "values",
 ]
 

@@ -30,7 +30,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("conversion",),
     ("policies", "adapters", "checkpoints", "stores"),
     ("runs",),
-    ("cli", "viewer"),
+    ("cli", "sb3", "viewer"),
     ("__init__", "__main__"),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
@@ -63,7 +63,7 @@ MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", 
 PUBLIC_NAMES = {
     *("__version__", "open", "load", "save", "check", "convert", "diff", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
-    *("Keep", "Run"),
+    *("Keep", "Run", "sb3"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""
 

@@ -51,7 +51,7 @@ from .foreign import LARGEST, TOO_LARGE, pickle_bounded, read_nodes, unshare
 from .schedules import known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
-__all__ = ["capture"]
+__all__ = ["capture", "capture_parts"]
 
 REMEMBERED = 1 << 14
 """Bytes of a pickle up to which its reading is remembered."""
@@ -85,23 +85,47 @@ def capture(
     ``pickles`` says whether pickles will be written, which is what the size of data is reckoned with. ``known`` are
     entries by name that were captured before, and are taken as they are.
     """
-    left_out: dict[str, str] = {}
-    allowance = Allowance(needed_names(type(model)), left_out, pickles=pickles)
-    shortened: dict[str, str] = {}
-    attributes = attributes_to_save(model, exclude=exclude, include=include)
-    _add_entries(attributes, allowance, left_out, shortened, known or {})
-    parameters = {name: describe_tree(state, name) for name, state in model.get_parameters().items()}
     names = model._get_torch_save_params()[1]
-    variables = {name: functools.reduce(getattr, name.split("."), model) for name in names}
-    return Contents(
+    contents = capture_parts(
+        attributes_to_save(model, exclude=exclude, include=include),
+        model.get_parameters(),
+        {name: functools.reduce(getattr, name.split("."), model) for name in names},
+        needed=needed_names(type(model)),
+        pickles=pickles,
+        known=known or {},
+    )
+    return replace(
+        contents,
         algorithm=f"{type(model).__module__}.{type(model).__qualname__}",
+        normalization=normalization,
+        environment=find_environment_id(model),
+    )
+
+
+def capture_parts(
+    attributes: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    *,
+    needed: frozenset[str],
+    pickles: bool = True,
+    known: Mapping[str, Entry] | None = None,
+) -> Contents:
+    """The contents of an archive without a model, from attributes, state dicts and other tensors by name.
+
+    ``needed`` are the attributes that stay, however large they are. The algorithm is left empty.
+    """
+    left_out: dict[str, str] = {}
+    allowance = Allowance(needed, left_out, pickles=pickles)
+    shortened: dict[str, str] = {}
+    _add_entries(attributes, allowance, left_out, shortened, known or {})
+    return Contents(
+        algorithm="",
         data=allowance.entries,
-        parameters=parameters,
+        parameters={name: describe_tree(state, name) for name, state in parameters.items()},
         variables=describe_tree(variables, "variables"),
         sb3_version=stable_baselines3.__version__,
         system_info=_system_info(),
-        normalization=normalization,
-        environment=find_environment_id(model),
         left_out=left_out,
         shortened={key: note for key, note in shortened.items() if key.partition(":")[0] not in left_out},
     )

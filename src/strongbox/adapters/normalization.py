@@ -14,7 +14,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize, unwrap_vec_no
 from ..errors import MismatchError
 from ..values import Normalization, RunningStatistics
 
-__all__ = ["capture_normalization", "fit_normalization", "normalize_environment", "undo_normalization"]
+__all__ = [
+    "capture_normalization",
+    "fit_normalization",
+    "normalize_environment",
+    "undo_normalization",
+    "wrap_environment",
+]
 
 WHOLE = ""
 """The key of an observation's statistics where it is no dictionary."""
@@ -53,7 +59,19 @@ def normalize_environment(env: VecEnv, normalization: Normalization) -> VecEnv:
     """
     live = unwrap_vec_normalize(env)
     if live is None:
-        env = live = _wrap(env, normalization)
+        return wrap_environment(env, normalization)
+    _put(live, normalization)
+    return env
+
+
+def wrap_environment(env: VecEnv, normalization: Normalization) -> VecNormalize:
+    """An environment in a VecNormalize of its own; raises MismatchError where the statistics are of others."""
+    live = _wrap(env, normalization)
+    _put(live, normalization)
+    return live
+
+
+def _put(live: VecNormalize, normalization: Normalization) -> None:
     live.norm_obs = normalization.norm_obs
     live.clip_obs, live.clip_reward = normalization.clip_obs, normalization.clip_reward
     live.gamma, live.epsilon = normalization.gamma, normalization.epsilon
@@ -62,9 +80,8 @@ def normalize_environment(env: VecEnv, normalization: Normalization) -> VecEnv:
         live.obs_rms = _restore_observations(live, normalization)
     if normalization.norm_obs_keys is not None:
         live.norm_obs_keys = list(normalization.norm_obs_keys)
-    if normalization.returns is not None and normalization.returns.shape == (env.num_envs,):
+    if normalization.returns is not None and normalization.returns.shape == (live.num_envs,):
         live.returns = normalization.returns.copy()
-    return env
 
 
 @contextmanager
@@ -118,6 +135,7 @@ def _wrap(env: VecEnv, normalization: Normalization) -> VecNormalize:
             training=normalization.training,
             norm_obs=normalization.norm_obs,
             norm_reward=normalization.norm_reward,
+            clip_obs=normalization.clip_obs,  # of images, it bounds the space, too
             norm_obs_keys=None if keys is None else list(keys),
         )
     except (ValueError, KeyError) as error:

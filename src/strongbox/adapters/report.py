@@ -20,7 +20,16 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from ..errors import StrongboxWarning
 from ..values import Normalization
 
-__all__ = ["LeftBehind", "LoadReport", "attach_report", "find_report", "keep_normalization", "kept_normalization"]
+__all__ = [
+    "LeftBehind",
+    "LoadReport",
+    "attach_report",
+    "find_report",
+    "keep_normalization",
+    "kept_normalization",
+    "warn",
+    "warn_of_raw_observations",
+]
 
 PROPERTY = "strongbox_report"
 
@@ -82,7 +91,7 @@ class LeftBehind(StrongboxWarning):
         where = f"{report.path}: " if report.path else ""
         super().__init__(
             f"{where}{len(names)} of the agent's attributes stayed behind: {listed}. "
-            "SB3's defaults stand in for them; model.strongbox_report has the list."
+            "SB3's defaults stand in for them; custom_objects={...} gives others, model.strongbox_report has the list."
         )
         self.report = report
         self.names = names
@@ -109,19 +118,22 @@ def _watch(set_env: Callable[..., None]) -> Callable[..., None]:
     def watched(model: Any, *arguments: Any, **keywords: Any) -> None:
         set_env(model, *arguments, **keywords)
         if model in _NORMALIZATIONS and model.get_vec_normalize_env() is None:
-            warnings.warn(_NotNormalized(), stacklevel=_level_of_caller())
+            warn_of_raw_observations()
 
     return watched
 
 
-class _NotNormalized(StrongboxWarning):
-    """An agent of normalized observations on an environment of raw ones."""
+def warn_of_raw_observations() -> None:
+    """Warn of an agent of normalized observations on an environment of raw ones."""
+    warn(
+        "The agent was trained with VecNormalize, and this environment does not normalize. "
+        "strongbox.load(file, env=...) puts the agent's statistics back."
+    )
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The agent was trained with VecNormalize, and this environment does not normalize. "
-            "Load the agent with the environment, env=..., which puts its statistics back."
-        )
+
+def warn(message: str | StrongboxWarning) -> None:
+    """Warn of something, pointing to the code that called Strongbox."""
+    warnings.warn(StrongboxWarning(message) if isinstance(message, str) else message, stacklevel=_level_of_caller())
 
 
 def kept_normalization(model: Any) -> Normalization | None:
@@ -144,7 +156,7 @@ def attach_report(model: Any, report: LoadReport, *, quiet: Collection[str] = ()
     _REPORTS[model] = report
     warning = LeftBehind(report, quiet=quiet)
     if warning.names:
-        warnings.warn(warning, stacklevel=_level_of_caller())
+        warn(warning)
 
 
 def _level_of_caller() -> int:

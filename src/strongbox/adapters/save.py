@@ -14,12 +14,12 @@ from ..archive import SaveReport, write_archive
 from ..errors import MismatchError
 from ..values import Normalization
 from .capture import capture
-from .load import REQUIRED
 from .normalization import capture_normalization
+from .reading import REQUIRED
 from .report import kept_normalization
 from .request import read_names
 
-__all__ = ["save"]
+__all__ = ["choose_normalization", "save"]
 
 
 def save(
@@ -52,7 +52,7 @@ def save(
         model,
         exclude=read_names(exclude, "exclude"),
         include=read_names(include, "include"),
-        normalization=_normalization(model, normalization),
+        normalization=choose_normalization(model, normalization),
         pickles=pickles,
     )
     return write_archive(file, contents, pickles=pickles, durable=durable)
@@ -79,7 +79,8 @@ def _check_excluded(model: BaseAlgorithm, names: Collection[str]) -> None:
             )
 
 
-def _normalization(model: BaseAlgorithm, asked: Any) -> Normalization | None:
+def choose_normalization(model: BaseAlgorithm, asked: Any = "auto") -> Normalization | None:
+    """The statistics to keep with a model: those asked for, its environment's, or those that it was loaded with."""
     if isinstance(asked, Normalization) or asked is None:
         return asked
     if asked == "auto":

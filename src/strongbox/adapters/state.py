@@ -40,10 +40,14 @@ def live_optimizers(model: BaseAlgorithm) -> dict[str, torch.optim.Optimizer]:
 
 
 class Filler:
-    """Puts an archive's tensors into a live model; ``release`` gives back the memory of the file."""
+    """Puts an archive's tensors into a live model; ``release`` gives back the memory of the file.
 
-    def __init__(self, release: Callable[[], None]) -> None:
+    ``device`` is where fresh tensors go.
+    """
+
+    def __init__(self, release: Callable[[], None], device: torch.device | str = "cpu") -> None:
         self._release = release
+        self._device = device
         self._read = 0
 
     def check_module(self, module: torch.nn.Module, tree: Mapping[Any, Any], name: str) -> None:
@@ -104,9 +108,9 @@ class Filler:
         if isinstance(value, Tensor):
             fresh = torch.empty(value.shape, dtype=TORCH_DTYPES[value.dtype])
             self.fill_tensor(fresh, value, "an optimizer")
-            return fresh
+            return fresh.to(self._device)
         if isinstance(value, numpy.ndarray):
-            return torch.from_numpy(value)
+            return torch.from_numpy(value).to(self._device)
         if isinstance(value, Mapping):
             return {key: self.torch_value(item) for key, item in value.items()}
         if type(value) in (list, tuple):

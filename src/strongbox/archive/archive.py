@@ -182,7 +182,7 @@ class Archive:
 
     @cached_property
     def _algorithm(self) -> Algorithm | None:
-        if self.manifest is not None:
+        if self.manifest is not None and self.manifest.algorithm:
             return Algorithm(self.manifest.algorithm, f"written in {MANIFEST}")
         return infer_algorithm(self.data)
 

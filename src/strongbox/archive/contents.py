@@ -57,7 +57,7 @@ Entry: TypeAlias = Exact | Typed
 
 @record(frozen=True, kw_only=True)
 class Contents:
-    """Everything that one archive holds.
+    """Everything that one archive holds; ``algorithm`` is empty where whoever writes does not know it.
 
     ``parameters`` maps the name of a state dict to its tree, ``variables`` the names of other
     tensors; leaves are what :func:`strongbox.tensors.plan_pth` takes. ``environment`` is the id of the one that

@@ -219,23 +219,22 @@ def _rename_critics(draft: Draft) -> None:
 _EXTRACTORS = ("pi_features_extractor.", "vf_features_extractor.")
 
 
-def _lacks_extractor_names(draft: Draft) -> bool:
-    policy = draft.policy
-    return (
-        draft.algorithm.endswith(_ACTOR_CRITIC)
-        and any(key.startswith("features_extractor.") for key in policy)
-        and not any(key.startswith(_EXTRACTORS) for key in policy)
-    )
+def _missing_extractors(draft: Draft) -> list[str]:
+    """The names under which the one features extractor of an actor and a critic does not stand yet."""
+    names = list(draft.policy)
+    if not draft.algorithm.endswith(_ACTOR_CRITIC) or not any(name.startswith("features_extractor.") for name in names):
+        return []
+    return [prefix for prefix in _EXTRACTORS if not any(name.startswith(prefix) for name in names)]
 
 
 _ACTOR_CRITIC = (".A2C", ".PPO", ".TRPO", ".MaskablePPO", ".RecurrentPPO")
 
 
 def _name_extractors(draft: Draft) -> None:
-    policy = OrderedDict(draft.policy)
+    policy, missing = OrderedDict(draft.policy), _missing_extractors(draft)
     for key, tensor in draft.policy.items():
         if key.startswith("features_extractor."):
-            policy.update({prefix + key[len("features_extractor.") :]: tensor for prefix in _EXTRACTORS})
+            policy.update({prefix + key[len("features_extractor.") :]: tensor for prefix in missing})
     draft.parameters["policy"] = policy
 
 
@@ -344,7 +343,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="features_extractors",
         versions="before 1.7",
         explanation="the features extractor stands under three names now",
-        applies=_lacks_extractor_names,
+        applies=lambda draft: bool(_missing_extractors(draft)),
         apply=_name_extractors,
     ),
     Migration(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .dtypes import DTYPES, Dtype
 from .geometry import Geometry, contiguous_strides
-from .read import PthFile, open_pth, read_pth, read_tensor
+from .read import PthFile, open_pth, read_parts, read_pth, read_tensor
 from .state_dict import StateDict
 from .tensor import Storage, Tensor, TorchName
 
@@ -33,6 +33,7 @@ __all__ = [
     "contiguous_strides",
     "open_pth",
     "plan_pth",
+    "read_parts",
     "read_pth",
     "read_tensor",
 ]

@@ -22,7 +22,7 @@ from .scalars import arguments
 from .tensor import Storage, Tensor
 from .zip_layout import open_zip_layout
 
-__all__ = ["PthFile", "open_pth", "read_pth", "read_tensor"]
+__all__ = ["PthFile", "open_pth", "read_parts", "read_pth", "read_tensor"]
 
 
 @record(frozen=True, eq=False)
@@ -58,9 +58,27 @@ def open_pth(
     view = memoryview(view).toreadonly()
     layout = _open(view, limits, budget or Budget(limits))
     with locate(member=layout.member):
-        tree = _tree(layout, limits=limits, file_size=len(view))
+        tree = _tree(layout, layout.root, limits=limits, file_size=len(view))
         remarks = layout.finish()
     return PthFile(tree, layout.name, tuple(layout.table), remarks)
+
+
+def read_parts(
+    view: memoryview | bytes | bytearray, *, kept: str, limits: Limits = DEFAULT_LIMITS, budget: Budget | None = None
+) -> tuple[dict[Any, Any], Node]:
+    """A file of tensors that is a dictionary with one item which is no tree of them: the rest, and that item as a node.
+
+    Storages in the item are left where they are. Raises as :func:`read_pth`, and FormatError where there is no such
+    dictionary.
+    """
+    view = memoryview(view).toreadonly()
+    layout = _open(view, limits, budget or Budget(limits))
+    with locate(member=layout.member):
+        root = layout.root
+        if type(root) is not dict or kept not in root:
+            raise FormatError(f"expected a dictionary with {kept!r}, found {described(root)}.")
+        rest = {key: item for key, item in root.items() if key != kept}
+        return _tree(layout, rest, limits=limits, file_size=len(view)), root[kept]
 
 
 def read_tensor(node: Node, *, limits: Limits = DEFAULT_LIMITS, budget: Budget | None = None) -> Tensor:
@@ -88,10 +106,10 @@ def _storage_in_bytes(node: Node, limits: Limits, budget: Budget) -> StorageSpan
     return span
 
 
-def _tree(layout: Layout, *, limits: Limits, file_size: int) -> Any:
+def _tree(layout: Layout, root: Node, *, limits: Limits, file_size: int) -> Any:
     rebuilder = Rebuilder(layout.table.resolve, limits=limits, file_size=file_size)
     try:
-        return rebuilder.tree(layout.root)
+        return rebuilder.tree(root)
     except RecursionError:
         raise LimitError("expected values nested less deeply than Python can follow, found deeper.") from None
 

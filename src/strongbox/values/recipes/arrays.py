@@ -65,7 +65,8 @@ def build_array(builder: Builder, call: Call) -> Array:
     """An array in the layout of protocols up to 4: an empty one, and a state that fills it."""
     kind, sizes, letter = call.arguments
     check(is_plain_array(kind), "expected a plain array, found a subclass")
-    check(sizes == (0,) and letter in (b"b", "b"), "expected an empty array to fill")
+    letter = builder.value(letter)  # Protocol 2 has no bytes, and calls for them.
+    check(sizes == (0,) and type(letter) in (bytes, str) and letter in (b"b", "b"), "expected an empty array to fill")
     state = call.state
     if type(state) is not tuple or len(state) not in (4, 5):
         raise FormatError("expected a shape, a dtype, an order and bytes for an array")
