@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..archive import Archive, ArchiveFile, open_archive
 from ..errors import MismatchError, MissingExtra
 from ..limits import DEFAULT_LIMITS, Limits
+from .installed import is_installed
 from .report import LeftBehind, LoadReport
 
 if TYPE_CHECKING:
@@ -80,15 +80,8 @@ def is_sb3_class(kind: Any) -> bool:
 def require_sb3() -> None:
     """Raise MissingExtra where something that SB3's agents need is not installed."""
     for module in ("torch", "gymnasium", "stable_baselines3", "cloudpickle"):
-        if _is_missing(module):
+        if not is_installed(module):
             raise MissingExtra(module, "sb3", "Loading or saving a live model")
-
-
-def _is_missing(module: str) -> bool:
-    try:
-        return find_spec(module) is None
-    except (ImportError, ValueError):
-        return True
 
 
 WITHOUT: Mapping[str, Any] = {

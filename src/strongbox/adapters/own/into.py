@@ -97,6 +97,7 @@ class _Comparison:
         self._states = StateFiller(archive.release_memory)
         self._shared = dict(archive.shared)
         self._variables = archive.variables.raw if archive.variables is not None else {}
+        self._arrays = frozenset(archive.manifest.arrays if archive.manifest else ())
         self._kept = {*archive.data, *archive.parameters, *self._variables}
         self.left = dict(archive.left_out)
         skipped = set(select(skip, sorted({*self._kept, *self._shared, *self._found.names}), "skip"))
@@ -149,7 +150,7 @@ class _Comparison:
                 raise FormatError(
                     f"expected {path!r} to be shared with something, found that it goes round in circles."
                 )
-        if place.kind in (TENSOR, ARRAY):
+        if place.kind in (TENSOR, ARRAY) or (place.live is None and name in self._variables):
             return self._tensor(name, path)
         if place.kind == STATE and name in self._archive.parameters:
             return self._archive.parameters[name].raw
@@ -160,13 +161,16 @@ class _Comparison:
             return value if place.kind == DATA else _Kept(value)
         raise MismatchError(f"expected {_article(place.kind)} for {path!r}, found something else.")
 
-    def _tensor(self, name: str, path: str) -> Tensor:
+    def _tensor(self, name: str, path: str) -> Tensor | None:
+        """The tensor of a place; None where there was none, as before the first of many steps."""
         found = self._variables.get(name)
         parts = name.split(".")
         for cut in range(len(parts) - 1, 0, -1):
             outer = ".".join(parts[:cut])
             if found is None and outer in self._archive.parameters:
                 found = self._archive.parameters[outer].raw.get(".".join(parts[cut:]))
+        if found is None and name in self._archive.data and self._archive.data[name] is None:
+            return None
         if not isinstance(found, Tensor):
             raise MismatchError(f"expected a tensor for {path!r}, found something else.")
         return found
@@ -179,11 +183,11 @@ class _Comparison:
             self._states.check_kept(place.live, self._reviver.build(content.value), place.path)
         elif place.kind == STATE:
             self._states.check(place.live, content, place.path)
-        elif place.kind == DATA:
+        elif place.kind == DATA and not isinstance(content, Tensor):
             refused = self._reviver.refuse(place.live, content)
             if refused is not None:
                 raise MismatchError(f"{refused}, for {place.path!r}.", hint=f'Leave it alone: skip=["{place.path}"].')
-        else:
+        elif content is not None and place.live is not None:
             _check_tensor(place, content)
 
     def fill(self) -> None:
@@ -203,10 +207,13 @@ class _Comparison:
             raise
         for place in self._found.of(TENSOR, ARRAY):
             if place.path in self.contents:
-                self._put(place, self._new_tensor(place))
+                self._put(place, self._new_tensor(place.live, place.path))
         for place in self._found.of(DATA):
-            if place.path in self.contents:
-                self._put(place, self._reviver.revive(place.live, self.contents[place.path]))
+            content = self.contents.get(place.path)
+            if isinstance(content, Tensor):
+                self._put(place, self._new_tensor(None, place.path))
+            elif place.path in self.contents:
+                self._put(place, self._reviver.revive(place.live, content))
         for rebuilt in self._found.rebuilt:
             rebuilt.finish()
         for restored in self._found.restored:
@@ -216,28 +223,38 @@ class _Comparison:
         if new is not place.live or place.path in self._found.given:
             place.put(new)
 
-    def _new_tensor(self, place: Place) -> Any:
+    def _new_tensor(self, live: Any, path: str) -> Any:
         """The live tensor or array, filled where that is possible, otherwise another."""
-        live, content = place.live, self.contents[place.path]
+        content = self.contents[path]
+        if content is None:
+            return None
         if is_jax_array(live):
             return framework("jax.numpy").asarray(content.copy())
-        if isinstance(live, numpy.ndarray):
-            if not live.flags.writeable:
+        is_array = path in self._arrays or framework("torch") is None
+        if isinstance(live, numpy.ndarray) or (live is None and is_array):
+            if live is None or not live.flags.writeable or live.shape != content.shape:
                 return content.copy()
             content.copy_into(live)
             return live
         from ..state import Filler
 
-        Filler(self._archive.release_memory).fill_tensor(live, content, place.path)
+        filler = Filler(self._archive.release_memory)
+        if live is None or live.shape != content.shape:
+            fresh = filler.torch_value(content)
+            like = content if live is None else live
+            return (fresh if live is None else fresh.to(live.device)).requires_grad_(like.requires_grad)
+        filler.fill_tensor(live, content, path)
         return live
 
 
 def _check_tensor(place: Place, content: Tensor) -> None:
     live = place.live
     dtype = str(live.dtype).removeprefix("torch.")
-    if tuple(live.shape) != content.shape or dtype != content.dtype:
+    shape = tuple(live.shape)
+    empty = 0 in shape or 0 in content.shape  # What grows from nothing has another shape each time.
+    if (shape != content.shape and not empty) or dtype != content.dtype:
         raise MismatchError(
-            f"expected {dtype} of {tuple(live.shape)} for {place.path!r}, found {content.dtype} of {content.shape}.",
+            f"expected {dtype} of {shape} for {place.path!r}, found {content.dtype} of {content.shape}.",
             hint=f'Leave it alone: skip=["{place.path}"].',
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Collection, Mapping
-from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from ...archive import Archive, SaveReport, write_archive
 from ...errors import MismatchError, locate
 from ...tensors import Tensor
+from ..installed import is_installed
 from ..report import LoadReport
 from ..request import read_names
 from ..transfer import select
@@ -119,7 +119,7 @@ def _read_record(archive: Archive, skipped: frozenset[str], device: Any) -> Agen
 
 def _live(found: Any, archive: Archive, device: Any) -> Any:
     """A tree of the file with tensors of torch where it is installed, otherwise with arrays."""
-    if find_spec("torch") is None:
+    if not is_installed("torch"):
         return _arrays(found)
     from ..state import Filler
 
