@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import platform
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy
@@ -17,7 +20,7 @@ from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
-from .kinds import framework, is_jax_array, is_tensor
+from .kinds import is_jax_array, is_tensor
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
@@ -162,9 +165,11 @@ def _check_names(parameters: Mapping[str, Any]) -> None:
         )
 
 
+@functools.lru_cache(maxsize=1)
 def _system_info() -> str:
-    """The versions of what the agent is made with, where it has been imported."""
-    lines = [f"- Python: {platform.python_version()}", f"- Strongbox: {_version.__version__}"]
-    known = {"Numpy": "numpy", "PyTorch": "torch", "Gymnasium": "gymnasium", "JAX": "jax"}
-    found = {shown: getattr(framework(name), "__version__", None) for shown, name in known.items()}
-    return "".join(f"{line}\n" for line in (*lines, *(f"- {shown}: {it}" for shown, it in found.items() if it)))
+    """The versions of what is installed, whether or not it has been imported: the same at every save."""
+    versions = {"Python": platform.python_version(), "Strongbox": _version.__version__}
+    for shown, name in (("Numpy", "numpy"), ("PyTorch", "torch"), ("Gymnasium", "gymnasium"), ("JAX", "jax")):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[shown] = metadata.version(name)
+    return "".join(f"- {shown}: {version}\n" for shown, version in versions.items())

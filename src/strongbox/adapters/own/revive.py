@@ -50,7 +50,7 @@ class Reviver:
             return f"expected {live.dtype} of {live.shape}, found {value.dtype} of {value.shape}"
         try:
             self.build(value, live)
-        except MismatchError as error:
+        except StrongboxError as error:
             return error.problem.rstrip(".")
         return None
 
