@@ -15,7 +15,7 @@ import numpy
 from ... import _version
 from ...archive import Contents, Entry
 from ...container import check_name
-from ...errors import StrongboxError, UnsupportedError
+from ...errors import LimitError, StrongboxError, UnsupportedError
 from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
@@ -62,6 +62,9 @@ def contents_of(algorithm: str, found: Walk) -> Contents:
                 data[place.path] = data_entry(place.live)
             else:
                 variables[place.path] = _variable(place)
+        except LimitError as error:
+            error.hint = f'Leave it out, exclude=["{place.path}"], or keep it as an array.'
+            raise
         except StrongboxError as error:
             if place.kind != DATA:
                 raise

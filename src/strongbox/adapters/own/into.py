@@ -236,12 +236,12 @@ class _Comparison:
         if isinstance(live, numpy.ndarray) or (live is None and is_array):
             if live is None or not live.flags.writeable or live.shape != content.shape:
                 return content.copy()
-            content.copy_into(live)
+            live[...] = content.numpy()
             return live
         from ..state import Filler
 
         filler = Filler(self._archive.release_memory)
-        if live is None or live.shape != content.shape:
+        if live is None or live.shape != content.shape or _overlaps(live):
             fresh = filler.torch_value(content)
             like = content if live is None else live
             return (fresh if live is None else fresh.to(live.device)).requires_grad_(like.requires_grad)
@@ -251,7 +251,7 @@ class _Comparison:
 
 def _check_tensor(place: Place, content: Tensor) -> None:
     live = place.live
-    dtype = str(live.dtype).removeprefix("torch.")
+    dtype = live.dtype.name if hasattr(live.dtype, "name") else str(live.dtype).removeprefix("torch.")
     shape = tuple(live.shape)
     empty = 0 in shape or 0 in content.shape  # What grows from nothing has another shape each time.
     if (shape != content.shape and not empty) or dtype != content.dtype:
@@ -259,6 +259,11 @@ def _check_tensor(place: Place, content: Tensor) -> None:
             f"expected {dtype} of {shape} for {place.path!r}, found {content.dtype} of {content.shape}.",
             hint=f'Leave it alone: skip=["{place.path}"].',
         )
+
+
+def _overlaps(live: Any) -> bool:
+    """Whether several elements of a tensor are one, so that it cannot be written into."""
+    return any(stride == 0 and size > 1 for size, stride in zip(live.shape, live.stride(), strict=True))
 
 
 def _has_value(live: Any) -> bool:

@@ -9,6 +9,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -106,6 +107,7 @@ class Learner:
         self.observation_space.seed(seed)
         self.env = gymnasium.make("CartPole-v1")
         self.moments = [torch.zeros(2), torch.zeros(3)]
+        self.expanded = torch.zeros(1).expand(3)
         self.global_step = 0
 
     def step(self) -> None:
@@ -125,6 +127,7 @@ class Learner:
         self.plateau.step(loss.item())
         self.average.update_parameters(self.actor.encoder)
         self.weights["scale"] *= 0.5
+        self.expanded = torch.full((1,), float(self.global_step)).expand(3)
         self.moments = [moment + self.rng.normal() for moment in self.moments]
         next(self.half.parameters()).data.mul_(0.75)
         self.arguments.hidden[0] += 1
@@ -166,7 +169,7 @@ def test_parts_have_the_names_of_the_places_where_they_stand() -> None:
         )
     )
     assert archive.variables is not None
-    assert set(archive.variables) == {"actor.last", "log_alpha", "weights.scale", "weights.shift"}
+    assert set(archive.variables) == {"actor.last", "expanded", "log_alpha", "weights.scale", "weights.shift"}
     assert archive.shared["tied_again"] == "tied"
     assert archive.shared["parameters.0"] == "critics.0.0.weight"
     assert archive.data["actor.calls"] == 1
@@ -334,11 +337,15 @@ def test_a_network_that_refuses_its_state_leaves_everything_as_it_was() -> None:
     assert saved(strongbox.load(saved(good), into=agent)) == saved(good)
 
 
-def test_a_sparse_tensor_is_an_error_and_not_a_loss() -> None:
-    agent = Few()
+def test_a_sparse_tensor_is_an_error_and_not_a_loss(tmp_path: Path) -> None:
+    agent, file = Few(), tmp_path / "agent.zip"
+    strongbox.save(agent, file)
+    before = file.read_bytes()
     agent.scale = torch.eye(2).to_sparse()
     with pytest.raises(UnsupportedError, match="expected a dense tensor of a common type at scale"):
-        saved(agent)
+        strongbox.save(agent, file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
     assert "scale" in strongbox.open(saved(agent, exclude="scale")).left_out
 
 
