@@ -20,7 +20,7 @@ from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
-from .kinds import is_jax_array, is_tensor
+from .kinds import is_jax_array, is_tensor, jax_numbers
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
@@ -146,7 +146,7 @@ def _variable(place: Place) -> Any:
         from ..trees import describe_tensor
 
         return describe_tensor(place.live, place.path)
-    return numpy.asarray(place.live)
+    return numpy.asarray(jax_numbers(place.live) if is_jax_array(place.live) else place.live)
 
 
 def _check_names(parameters: Mapping[str, Any]) -> None:

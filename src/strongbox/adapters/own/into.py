@@ -20,7 +20,7 @@ from ..transfer import select
 from .bounds import check_bounds
 from .capture import class_name
 from .data import data_entry
-from .kinds import framework, is_jax_array
+from .kinds import framework, is_jax_array, jax_numbers, like_jax
 from .revive import Reviver
 from .states import StateFiller, is_certain
 from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
@@ -231,7 +231,7 @@ class _Comparison:
         if content is None:
             return None
         if is_jax_array(live):
-            return framework("jax.numpy").asarray(content.copy())
+            return like_jax(live, content.copy())
         is_array = path in self._arrays or framework("torch") is None
         if isinstance(live, numpy.ndarray) or (live is None and is_array):
             if live is None or not live.flags.writeable or live.shape != content.shape:
@@ -250,7 +250,7 @@ class _Comparison:
 
 
 def _check_tensor(place: Place, content: Tensor) -> None:
-    live = place.live
+    live = jax_numbers(place.live) if is_jax_array(place.live) else place.live
     dtype = live.dtype.name if hasattr(live.dtype, "name") else str(live.dtype).removeprefix("torch.")
     shape = tuple(live.shape)
     empty = 0 in shape or 0 in content.shape  # What grows from nothing has another shape each time.

@@ -24,6 +24,8 @@ __all__ = [
     "is_stateful",
     "is_tensor",
     "is_torch_generator",
+    "jax_numbers",
+    "like_jax",
     "why_no_part",
 ]
 
@@ -83,6 +85,21 @@ def is_jax_array(live: Any) -> bool:
     """Whether an object is an array of jax, which nobody can write into."""
     jax = framework("jax")
     return jax is not None and isinstance(live, jax.Array)
+
+
+def jax_numbers(live: Any) -> Any:
+    """The numbers of an array of jax; of a random key, those that it is made of."""
+    jax = framework("jax")
+    is_key = jax.dtypes.issubdtype(live.dtype, jax.dtypes.prng_key)
+    return jax.random.key_data(live) if is_key else live
+
+
+def like_jax(live: Any, numbers: Any) -> Any:
+    """An array of jax with these numbers, or a random key where the live one is a key."""
+    jax = framework("jax")
+    made = jax.numpy.asarray(numbers)
+    is_key = jax.dtypes.issubdtype(live.dtype, jax.dtypes.prng_key)
+    return jax.random.wrap_key_data(made, impl=jax.random.key_impl(live)) if is_key else made
 
 
 def is_space(live: Any) -> bool:

@@ -32,6 +32,7 @@ from .kinds import (
     is_stateful,
     is_tensor,
     is_torch_generator,
+    jax_numbers,
 )
 from .memory import Memory
 from .objects import attributes_of, names_left_out, put_attribute
@@ -210,7 +211,7 @@ class _Walker:
         elif is_tensor(live):
             self._add(path, TENSOR, live, put)
         elif is_jax_array(live):
-            self._add(path, TENSOR if _is_numeric(live) else DATA, live, put)
+            self._add(path, TENSOR if _is_numeric(jax_numbers(live)) else DATA, live, put)
         elif isinstance(live, numpy.ndarray):
             plain = type(live) in (numpy.ndarray, numpy.memmap) and _is_numeric(live)
             self._add(path, ARRAY if plain else DATA, live, put)
@@ -345,7 +346,7 @@ class _Walker:
 
 def _is_numeric(array: Any) -> bool:
     """Whether a file of tensors has a type for the elements of an array, of numpy or jax."""
-    return getattr(array.dtype, "kind", "") in "biufc" and array.dtype.char not in "gG"
+    return array.dtype.kind in "biufc" and array.dtype.char not in "gG"
 
 
 def _joined(path: str, name: Any) -> str:
