@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -527,6 +528,29 @@ def test_what_was_one_and_what_is_one() -> None:
     strongbox.load(saved(together), into=apart)
     assert apart.other.tolist() == [3, 3, 3]  # type: ignore[attr-defined]
     with pytest.raises(MismatchError, match=r"expected 'other' and 'array' to be one.*found two"):
+        strongbox.load(saved(apart), into=together)
+
+
+class Outer:
+    """An agent whose settings stand in two places, or in each place others."""
+
+    def __init__(self, *, together: bool) -> None:
+        self.settings = SimpleNamespace(rate=1.0, table=numpy.zeros(2), inner=SimpleNamespace(deep=[1]))
+        self.user = SimpleNamespace(settings=self.settings if together else copy.deepcopy(self.settings))
+
+
+def test_an_object_in_two_places_fills_two_objects_and_not_the_other_way_round() -> None:
+    together, apart = Outer(together=True), Outer(together=False)
+    together.settings.rate, together.settings.inner.deep = 3.0, [7]
+    together.settings.table[:] = 5
+    content = saved(together)
+    assert strongbox.open(content).shared == {"user.settings": "settings"}
+    assert saved(strongbox.load(content, into=Outer(together=True))) == content
+    strongbox.load(content, into=apart)
+    assert apart.user.settings is not apart.settings
+    assert (apart.user.settings.rate, apart.user.settings.inner.deep) == (3.0, [7])
+    assert apart.user.settings.table.tolist() == [5, 5]
+    with pytest.raises(MismatchError, match=r"with user\.settings\.inner\.deep, .*which this agent does not have"):
         strongbox.load(saved(apart), into=together)
 
 
