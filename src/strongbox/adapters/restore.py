@@ -21,9 +21,10 @@ from stable_baselines3.common import noise
 from .. import values
 from ..errors import RefusedError, UnsupportedError
 from .classes import find_class, find_function
+from .dtypes import TORCH_DTYPES
 from .schedules import live_schedule
 
-__all__ = ["TORCH_DTYPES", "Restorer"]
+__all__ = ["Restorer"]
 
 _BIT_GENERATORS: dict[str, Callable[[numpy.random.SeedSequence], numpy.random.BitGenerator]] = {
     "MT19937": numpy.random.MT19937,
@@ -31,24 +32,6 @@ _BIT_GENERATORS: dict[str, Callable[[numpy.random.SeedSequence], numpy.random.Bi
     "PCG64DXSM": numpy.random.PCG64DXSM,
     "Philox": numpy.random.Philox,
     "SFC64": numpy.random.SFC64,
-}
-
-TORCH_DTYPES: dict[str, torch.dtype] = {
-    "bool": torch.bool,
-    "uint8": torch.uint8,
-    "int8": torch.int8,
-    "int16": torch.int16,
-    "int32": torch.int32,
-    "int64": torch.int64,
-    "uint16": torch.uint16,
-    "uint32": torch.uint32,
-    "uint64": torch.uint64,
-    "float16": torch.float16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-    "complex64": torch.complex64,
-    "complex128": torch.complex128,
 }
 
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "ArchiveFile", "Resume", "open_archive"]
 
+SB3 = ("stable_baselines3", "sb3_contrib")
+"""The packages of SB3's algorithms."""
+
 ArchiveFile: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
 
@@ -281,6 +284,18 @@ class Archive:
     def left_out(self) -> Mapping[str, str]:
         """What the agent had and the archive does not hold, by name, with the reason."""
         return self.manifest.left_out if self.manifest else {}
+
+    @property
+    def shared(self) -> Mapping[str, str]:
+        """Names of what the agent has twice, each with the name under which it is kept."""
+        return self.manifest.shared if self.manifest else {}
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the agent is one of a class that is not SB3's: Strongbox wrote it, and SB3's version is not in it."""
+        if self.manifest is None or VERSION in self.members:
+            return False
+        return self.manifest.algorithm.partition(".")[0] not in SB3
 
     @property
     def other_members(self) -> list[str]:

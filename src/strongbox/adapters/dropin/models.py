@@ -26,7 +26,7 @@ from ..reading import add_left_out, explain_derived, explain_tables, make_draft,
 from ..report import LoadReport, attach_report, keep_normalization, warn, warn_of_raw_observations
 from ..request import check_request, read_replacements
 from ..restore import Restorer
-from ..save import choose_normalization
+from ..save_model import choose_normalization
 from .archives import open_model, print_saved_system, write_model
 from .trust import trusted_names, trusts_pickles
 
