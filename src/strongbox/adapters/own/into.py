@@ -17,7 +17,6 @@ from ...errors import FormatError, MismatchError, StrongboxError, locate
 from ...tensors import Tensor
 from ...values import Opaque, find_opaque
 from ..transfer import select
-from .bounds import check_bounds
 from .capture import class_name
 from .data import data_entry
 from .kinds import framework, is_jax_array, jax_numbers, like_jax
@@ -62,7 +61,6 @@ def check_into(agent: Any, archive: Archive, *, skip: Collection[str] = ()) -> P
     """
     with locate(path=archive.path):
         _check_class(agent, archive)
-        check_bounds(archive)
         found = _Comparison(agent, archive, frozenset(skip))
         for member in archive.members:
             if member.endswith(".pth"):
