@@ -22,9 +22,10 @@ from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, prune
 from strongbox.errors import CheckpointError
 from tests.core.checkpoints.nursery import COMMITTED
 from tests.core.checkpoints.runs import add_segment, agent, begin_run, files_of, replay_of, write
+from tests.draws import drawn
 
 ROOT = Path(__file__).resolve().parents[3]
-CRASHES = int(os.environ.get("STRONGBOX_CRASHES", "25"))
+CRASHES = int(os.environ.get("STRONGBOX_CRASHES", drawn(25)))
 """How many processes are killed; ``make test-crash`` kills 200."""
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as some
 from strongbox.checkpoints import RunFolder
 from strongbox.errors import CheckpointError, FormatError, MismatchError, StrongboxError, UnsupportedError
 from tests.core.checkpoints.runs import ALGORITHM, add_segment, begin_run, files_of, replay_of, write
+from tests.draws import drawn
 
-EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(100), deadline=None, derandomize=True, database=None)
 
 
 def steps(folder: RunFolder) -> list[int]:

@@ -21,6 +21,7 @@ from strongbox.checkpoints.replay import ReplayManifest, ReplayStore
 from strongbox.checkpoints.replay.encoding import PREFIX
 from strongbox.errors import CheckpointError, FormatError, LimitError, StrongboxError, UnsupportedError
 from tests.core.checkpoints.replay.golden import FOLDER, blank_columns, golden_late, golden_manifest
+from tests.draws import drawn
 
 EVIL: tuple[Any, ...] = (None, True, -1, 0, 1, 2, 3, 5, 64, 1 << 31, 1 << 45, 1 << 62, 1 << 200, 1.5, float("nan"), "")
 EVIL += (
@@ -129,7 +130,7 @@ def codec_for(number: int) -> str:
 @pytest.mark.parametrize("start", range(0, 600, 150))
 def test_segments_with_a_changed_header_give_a_value_or_an_error(start: int, tmp_path: Path) -> None:
     outcomes = Counter[str]()
-    for number in range(start, start + 150):
+    for number in range(start, start + drawn(150)):
         random, folder = Random(number), tmp_path / str(number)
         folder.mkdir()
 
@@ -138,12 +139,12 @@ def test_segments_with_a_changed_header_give_a_value_or_an_error(start: int, tmp
 
         manifest = replace_segment(folder, codec_for(number), change, random.choice((0, 0, 0, 1)))
         outcomes[outcome(lambda f=folder, m=manifest: ReplayStore(f).read(m, blank_columns()))] += 1  # type: ignore[misc]
-    assert outcomes["refused"] > 75
+    assert outcomes["refused"] > drawn(150) / 2
 
 
 @pytest.mark.parametrize("start", range(0, 300, 150))
 def test_segments_with_changed_bytes_give_a_value_or_an_error(start: int, tmp_path: Path) -> None:
-    for number in range(start, start + 150):
+    for number in range(start, start + drawn(150)):
         random, folder = Random(number), tmp_path / str(number)
         folder.mkdir()
 
@@ -158,7 +159,7 @@ def test_segments_with_changed_bytes_give_a_value_or_an_error(start: int, tmp_pa
 def test_changed_manifests_give_a_value_or_an_error(start: int) -> None:
     form = golden_manifest("none").to_json()
     outcomes = Counter[str]()
-    for number in range(start, start + 300):
+    for number in range(start, start + drawn(300)):
         random = Random(number)
 
         def read(random: Random = random) -> None:
@@ -168,7 +169,7 @@ def test_changed_manifests_give_a_value_or_an_error(start: int) -> None:
             ReplayStore(FOLDER).read(manifest, blank_columns())
 
         outcomes[outcome(read)] += 1
-    assert outcomes["refused"] > 150
+    assert outcomes["refused"] > drawn(300) / 2
 
 
 @pytest.mark.parametrize("parsed", [None, [], "x", 1, {}, {"format": "strongbox archive", "version": 1}])
