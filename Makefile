@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-crash check format docs bench fuzz clean
+.PHONY: help install demo test test-core test-crash test-convert check format docs bench fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## The main job, end to end: train, keep, look into, load elsewhere, go on learning, act
 	@$(ONE_THREAD) $(BIN)/python demo/main.py
@@ -33,6 +33,9 @@ test-core: ## The core's tests alone, under every Python from 3.10 to 3.13 found
 
 test-crash: $(READY) ## Kill 200 processes while they write checkpoints, instead of the few that make test kills
 	STRONGBOX_CRASHES=200 $(ONE_THREAD) $(BIN)/python -m pytest tests/core/checkpoints/test_crashes.py
+
+test-convert: $(READY) ## Open converted archives in an unmodified SB3, under every Python found here, or VERSIONS="3.11 3.12"
+	$(ONE_THREAD) $(BIN)/python -m tests.conversions $(VERSIONS)
 
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .

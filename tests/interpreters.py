@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["find_interpreter", "main"]
+__all__ = ["ROOT", "VERSIONS", "find_interpreters", "main", "prepare_environment"]
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
-REQUIREMENTS = ("requirements/build.txt", "requirements/core-test.txt")
+REQUIREMENTS = ("requirements/core-test.txt",)
 AT_ONCE = 2
 FEWER = 5
 """One random case in so many, under all Pythons but one; tests/draws.py."""
@@ -60,18 +60,20 @@ def answers(interpreter: Path, version: str) -> bool:
     return answer.stdout.split() == [version, "cpython"]
 
 
-def prepare_environment(interpreter: Path, version: str) -> Path:
-    """Make the environment of one version, unless it stands already, and return its Python."""
-    folder = ROOT / f".venv-{version}"
+def prepare_environment(interpreter: Path, name: str, requirements: tuple[str, ...], *options: str) -> Path:
+    """Make the environment ``.venv-NAME``, unless it stands already, and return its Python.
+
+    ``options`` are more arguments for pip. Whoever changes a requirement file gets a new environment.
+    """
+    folder = ROOT / f".venv-{name}"
     python = folder / "bin" / "python"
     stamp = folder / ".requirements-installed"
-    wanted = fingerprint()
+    wanted = fingerprint(interpreter, requirements, *options)
     if stamp.is_file() and stamp.read_text() == wanted:
         return python
-    print(f"Making {folder.name} from {' and '.join(REQUIREMENTS)}, once.", flush=True)
+    print(f"Making {folder.name} from {' and '.join(requirements)}, once.", flush=True)
     subprocess.run([interpreter, "-m", "venv", "--clear", folder], check=True)
-    install(python, *(part for name in REQUIREMENTS for part in ("--requirement", name)))
-    install(python, "--no-deps", "--no-build-isolation", "--editable", ".")
+    install(python, *(part for path in requirements for part in ("--requirement", path)), *options)
     stamp.write_text(wanted)
     return python
 
@@ -81,11 +83,11 @@ def install(python: Path, *what: str) -> None:
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-compile", *what], cwd=ROOT, check=True)
 
 
-def fingerprint() -> str:
-    """What an environment depends on: the requirement files, the project's own table, and its place."""
-    digest = hashlib.sha256(str(ROOT).encode())
-    for name in (*REQUIREMENTS, "pyproject.toml"):
-        digest.update((ROOT / name).read_bytes())
+def fingerprint(interpreter: Path, requirements: tuple[str, ...], *options: str) -> str:
+    """What an environment depends on: its Python, requirement files and options, and its place."""
+    digest = hashlib.sha256("\n".join((str(ROOT), str(interpreter), *options)).encode())
+    for path in requirements:
+        digest.update((ROOT / path).read_bytes())
     return digest.hexdigest()
 
 
@@ -93,7 +95,8 @@ def run_tests(python: Path, version: str, one_case_in: int) -> bool:
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/core"]
     # A folder of its own: pytest sweeps those of earlier runs, and two that sweep at once stand in each other's way.
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTEST_DEBUG_TEMPROOT": folder, "STRONGBOX_ONE_CASE_IN": str(one_case_in)}
+        more = {"PYTHONPATH": str(ROOT / "src"), "PYTEST_DEBUG_TEMPROOT": folder}
+        environment = {**os.environ, **more, "STRONGBOX_ONE_CASE_IN": str(one_case_in)}
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -115,19 +118,25 @@ def thorough_first(versions: list[str]) -> list[str]:
     return sorted(versions, key=lambda version: version != thorough)
 
 
-def main() -> int:
-    """Make the environments and test in them, two at a time, and say what was found."""
+def find_interpreters() -> dict[str, Path]:
+    """The interpreters that are here, by version; says which, and which are not."""
     found = {version: find_interpreter(version) for version in VERSIONS}
     for version, interpreter in found.items():
         print(f"Python {version}: {interpreter or 'not found on this machine'}", flush=True)
     here = {version: path for version, path in found.items() if path is not None}
     if not here:
-        print("No Python from 3.10 to 3.13 was found.", file=sys.stderr)
-        return 1
+        sys.exit("No Python from 3.10 to 3.13 was found.")
+    return here
+
+
+def main() -> int:
+    """Make the environments and test in them, two at a time, and say what was found."""
+    here = find_interpreters()
     order = thorough_first(list(here))
 
     def test(version: str) -> bool:
-        return run_tests(prepare_environment(here[version], version), version, 1 if version == order[0] else FEWER)
+        python = prepare_environment(here[version], version, REQUIREMENTS)
+        return run_tests(python, version, 1 if version == order[0] else FEWER)
 
     with ThreadPoolExecutor(AT_ONCE) as workers:
         passed = dict(zip(order, workers.map(test, order), strict=True))

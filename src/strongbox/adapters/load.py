@@ -8,8 +8,8 @@ said; the networks are not initialised first; the process's random generators ar
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -18,17 +18,17 @@ from stable_baselines3.common.utils import get_device
 
 from ..archive import Archive, ArchiveFile, open_archive
 from ..conversion import Draft, Live, migrate, read_draft
-from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError, locate
+from ..errors import locate
 from ..limits import DEFAULT_LIMITS, Limits
-from ..values import SCHEDULE_NAMES, Space, TableSchedule, find_opaque
 from .algorithms import class_path, find_algorithm
-from .attributes import defaulted_names, derived_from, known_base, refuse_counter, reserved_names
+from .attributes import known_base
 from .build import build_model, prepare_environment
 from .environment_id import keep_environment_id
 from .fitting import Fit, plan_fit
 from .freezing import check_freeze
 from .freezing import freeze as freeze_tensors
 from .goals import adopt_goals
+from .live_attributes import REQUIRED, add_left_out, explain_derived, explain_tables, restore_attributes
 from .load_into import load_into
 from .normalization import undo_normalization
 from .overrides import (
@@ -40,7 +40,6 @@ from .overrides import (
     place_overrides,
     settle_overrides,
 )
-from .pickled import load_pickled
 from .report import LoadReport, attach_report, keep_normalization
 from .request import (
     check_names,
@@ -59,9 +58,6 @@ if TYPE_CHECKING:
     from ..archive import PackedReplay
 
 __all__ = ["load"]
-
-REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
-"""Attributes that an agent cannot be built without; for any other SB3 has a default."""
 
 NORMALIZATION = "normalization"
 """The name by which ``skip`` leaves out the statistics of VecNormalize."""
@@ -118,26 +114,6 @@ def load(
     the agent, MismatchError where archive and request do not fit together, UnsupportedError for what
     is understood but cannot be loaded here.
     """
-    if not isinstance(file, Archive):
-        with open_archive(file, limits=limits) as archive:
-            return load(
-                archive,
-                env=env,
-                into=into,
-                device=device,
-                cls=cls,
-                trust=trust,
-                custom_objects=custom_objects,
-                skip=skip,
-                force_reset=force_reset,
-                parameters=parameters,
-                rename=rename,
-                on_mismatch=on_mismatch,
-                freeze=freeze,
-                reset=reset,
-                put_replay=put_replay,
-                **overrides,
-            )
     transfer = read_transfer(parameters=parameters, rename=rename, on_mismatch=on_mismatch, freeze=freeze, reset=reset)
     trusted, pickles = read_trust(trust)
     replaced, asked = read_replacements(custom_objects), read_names(skip, "skip")
@@ -152,24 +128,25 @@ def load(
             "force_reset": not force_reset,
         }
         refuse_beside_into(name for name, item in given.items() if item)
-        return load_into(file, into, skipped=asked, transfer=transfer, overrides=overrides)
-    with locate(path=file.path), undo_normalization(env):
-        algorithm = find_algorithm(file, cls=cls, trust=trusted)
+        with _opened(file, limits) as archive:
+            return load_into(archive, into, skipped=asked, transfer=transfer, overrides=overrides)
+    with _opened(file, limits) as archive, locate(path=archive.path), undo_normalization(env):
+        algorithm = find_algorithm(archive, cls=cls, trust=trusted)
         check_overrides(algorithm, overrides)
         refuse_twice(overrides, replaced)
-        draft, skipped = _draft(file, class_path(known_base(algorithm)), replaced, asked)
+        draft, skipped = _draft(archive, class_path(known_base(algorithm)), replaced, asked)
         before = {name: value for name, value in draft.data.items() if isinstance(value, int)}
         check_kept(algorithm, overrides, draft.data)
         overridden = place_overrides(draft, overrides)
         adopt_goals(draft, env)
         restorer = Restorer(trust=trusted, device=get_device(device))
-        attributes, left = _restore_attributes(draft, file, algorithm, restorer, pickles=pickles)
-        check_trust(trusted, file)
+        attributes, left = restore_attributes(draft, archive, algorithm, restorer, pickles=pickles)
+        check_trust(trusted, archive)
         kept = attributes.keys() - overrides.keys()
-        notes = [*_explain_derived(attributes, left), *_explain_tables(file, kept, pickles=pickles)]
-        quiet = _add_left_out(file, algorithm, {*attributes, *skipped}, left, notes)
-        normalization = None if NORMALIZATION in skipped else file.normalization
-        trained_in = file.environment
+        notes = [*explain_derived(attributes, left), *explain_tables(archive, kept, pickles=pickles)]
+        quiet = add_left_out(archive, algorithm, {*attributes, *skipped}, left, notes)
+        normalization = None if NORMALIZATION in skipped else archive.normalization
+        trained_in = archive.environment
         environment = prepare_environment(
             env,
             algorithm,
@@ -190,7 +167,7 @@ def load(
             env=environment,
             device=device,
             skipped=skipped,
-            release=file.release_memory,
+            release=archive.release_memory,
             bounded=not (cls or trust or replaced or "policy_kwargs" in overrides) and transfer.ordinary,
             arguments=constructor_arguments(algorithm, attributes, overrides),
             plan=None if fit.ordinary else fit.plan,
@@ -199,10 +176,10 @@ def load(
         freeze_tensors(model, frozen)
         finish_overrides(model, overrides)
         if REPLAY not in skipped:
-            left.update(_fill_replay(model, file, put_replay, notes))
+            left.update(_fill_replay(model, archive, put_replay, notes))
     planned = fit.planned or Fit(taken=_tensor_names(draft))
     report = LoadReport(
-        path=file.path,
+        path=archive.path,
         algorithm=class_path(algorithm),
         left={**left, **planned.left},
         migrated=tuple(draft.migrated),
@@ -222,6 +199,11 @@ def load(
         keep_environment_id(model, trained_in)
     attach_report(model, report, quiet={*quiet, *planned.left})
     return model
+
+
+def _opened(file: Archive | ArchiveFile, limits: Limits) -> AbstractContextManager[Archive]:
+    """An archive to read from; one that the caller has opened stays open."""
+    return nullcontext(file) if isinstance(file, Archive) else open_archive(file, limits=limits)
 
 
 def _fill_replay(model: Any, archive: Archive, put_replay: PutReplay | None, notes: list[str]) -> Mapping[str, str]:
@@ -285,142 +267,3 @@ def _draft(
     for name in skipped & draft.data.keys():
         del draft.data[name]
     return draft, skipped
-
-
-# -- the attributes -----------------------------------------------------------------------------
-
-
-def _restore_attributes(
-    draft: Draft, archive: Archive, algorithm: type[BaseAlgorithm], restorer: Restorer, *, pickles: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """The live attributes by name, and why others stayed behind; raises where one of these is required."""
-    attributes: dict[str, Any] = {}
-    left: dict[str, str] = {}
-    reserved = reserved_names(algorithm)
-    exact = pickles and _is_of_this_python(archive)
-    for name, value in draft.data.items():
-        if isinstance(value, Live):
-            attributes[name] = value.value
-            continue
-        if name in reserved:
-            left[name] = reserved[name]
-            continue
-        try:
-            if exact and _is_worked_out(archive, name):
-                # Whoever trusts the code gets the function itself, not a table of it.
-                raise UnsupportedError("its code is in the file by value")
-            attributes[name] = _restore(restorer, name, value)
-            if isinstance(value, Space):
-                # A space goes without a random state that is not understood.
-                left.update({path: part.reason for path, part in find_opaque(value, name)})
-        except StrongboxError as error:
-            if pickles and name in archive.data and archive.data.pickle(name) is not None:
-                attributes[name] = load_pickled(archive, name)
-            elif name in REQUIRED:
-                raise _needed(name, value, error) from error
-            else:
-                left[name] = error.problem
-        refused = refuse_counter(name, attributes[name]) if name in attributes else None
-        if refused is not None:
-            left[name] = refused
-            del attributes[name]
-    attributes.setdefault("n_envs", 1)
-    for name in REQUIRED:
-        if name not in attributes:
-            raise MismatchError(
-                f"expected {name!r} in the archive's data, which the agent is built with, found none.",
-                hint=f"Give it: custom_objects={{{name!r}: ...}}.",
-            )
-    return attributes, left
-
-
-def _explain_derived(attributes: Collection[str], left: dict[str, str]) -> list[str]:
-    """Take those out of what stayed behind that SB3 makes anew from attributes which are there; say so instead."""
-    notes: list[str] = []
-    for name in list(left):
-        sources = derived_from(name, attributes)
-        if sources:
-            del left[name]
-            notes.append(f"{name}: made anew from {', '.join(sources)}")
-    return notes
-
-
-def _explain_tables(archive: Archive, attributes: Collection[str], *, pickles: bool) -> list[str]:
-    """Say which functions of the file were worked out from their code, and how far the tables are from them."""
-    notes: list[str] = []
-    for name in sorted(SCHEDULE_NAMES.intersection(attributes, archive.data)):
-        if _is_worked_out(archive, name) and not (pickles and _is_of_this_python(archive)):
-            table = archive.data[name]
-            notes.append(
-                f"{name}: a table of {len(table.values):,} points stands for {table.source[:100]}, whose code was not "
-                f"run; the largest error seen between its points is {table.largest_error:.3g}"
-            )
-    return notes
-
-
-def _is_of_this_python(archive: Archive) -> bool:
-    """Whether code in an archive may be run here, where it is trusted."""
-    return archive.python_version == sys.version_info[:2]
-
-
-def _is_worked_out(archive: Archive, name: str) -> bool:
-    """Whether an attribute is the table of a function that stands in the file as code."""
-    data = archive.data
-    value = data[name] if name in data and not data.is_portable(name) else None
-    return isinstance(value, TableSchedule) and value.source != ""
-
-
-def _add_left_out(
-    archive: Archive, algorithm: type[BaseAlgorithm], there: Collection[str], left: dict[str, str], notes: list[str]
-) -> frozenset[str]:
-    """Add what the save left out already; gives the names among it that nothing of SB3's stands in for.
-
-    What is no attribute's name is about a part of one (a path that was shortened), and is a note.
-    """
-    lacking: dict[str, str] = {}
-    for name, reason in archive.left_out.items():
-        if not name.isidentifier() or derived_from(name, there):
-            notes.append(f"{name}: {reason}")
-        elif name not in there and name not in left:
-            lacking[name] = f"left out when it was saved: {reason}"
-    left.update(lacking)
-    return frozenset(lacking) - defaulted_names(algorithm)
-
-
-def _restore(restorer: Restorer, name: str, value: Any) -> Any:
-    try:
-        return restorer(value)
-    except StrongboxError:
-        raise
-    except Exception as error:
-        # A constructor of another package refused what the file says.
-        raise UnsupportedError(
-            f"expected a value that {type(value).__name__} can be built from in {name!r}, "
-            f"found one that it refuses: {type(error).__name__}: {error}."
-        ) from error
-
-
-def _needed(name: str, value: Any, error: StrongboxError) -> RefusedError:
-    """The error for an attribute that the agent cannot be built without, with the ways out."""
-    parts = dict(find_opaque(value, name))
-    if parts:
-        found = "; ".join(f"{path} is {part.type}: {part.reason}" for path, part in parts.items())
-    else:
-        found = error.problem
-    found = found.rstrip(".")
-    ways = [f"Give it yourself: custom_objects={{{name!r}: ...}}"]
-    trusted = _class_to_trust(error)
-    if trusted and not parts:
-        ways.append(f'or, if the class is yours and can be imported, name it: trust=["{trusted}"]')
-    else:
-        ways.append('or, if you would run code from this file, trust="pickle"')
-    return RefusedError(
-        f"expected {name!r}, which the agent is built with, to be understood, found that it is not: {found}.",
-        hint=", ".join(ways) + ".",
-    )
-
-
-def _class_to_trust(error: StrongboxError) -> str | None:
-    """The class that an error's hint asks to be trusted."""
-    _, _, rest = (error.hint or "").partition('trust=["')
-    return rest.partition('"')[0] or None
