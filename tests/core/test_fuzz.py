@@ -15,14 +15,13 @@ from tests.fuzz.reading import read_everything
 ARCHIVES = [file.read_bytes() for file in sorted((Path(__file__).parents[1] / "data" / "archives").glob("*.zip"))]
 
 
-@pytest.mark.parametrize("start", range(0, 400, 50))
+@pytest.mark.parametrize("start", range(0, drawn(400), 50))
 def test_mutated_archives_give_a_value_or_a_strongbox_error(start: int) -> None:
     outcomes = Counter[str]()
-    cases = drawn(50)
-    for number in range(start, start + cases):
+    for number in range(start, start + 50):
         random = Random(number)
         outcomes[read_everything(mutate(random.choice(ARCHIVES), random))] += 1
-    assert 0.1 < outcomes["whole"] / cases < 0.9, "the mutations hit too hard, or not at all"
+    assert 5 < outcomes["whole"] < 45, "the mutations hit too hard, or not at all"
 
 
 @pytest.mark.parametrize("mutation", list(dict.fromkeys(MUTATIONS)), ids=lambda mutation: mutation.__name__)
