@@ -13,17 +13,14 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..archive import Archive
-from ..conversion import Draft, Live
+from ..conversion import REQUIRED, Draft, Live
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError
 from ..values import SCHEDULE_NAMES, Space, TableSchedule, find_opaque
 from .attributes import defaulted_names, derived_from, refuse_counter, reserved_names
 from .pickled import load_pickled
 from .restore import Restorer
 
-__all__ = ["REQUIRED", "add_left_out", "explain_derived", "explain_tables", "restore_attributes"]
-
-REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
-"""Attributes that an agent cannot be built without; for any other SB3 has a default."""
+__all__ = ["add_left_out", "explain_derived", "explain_tables", "restore_attributes"]
 
 
 def restore_attributes(

@@ -17,7 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_device
 
 from ..archive import Archive, ArchiveFile, open_archive
-from ..conversion import Draft, Live, migrate, read_draft
+from ..conversion import REQUIRED, Draft, Live, migrate, read_draft
 from ..errors import locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .algorithms import class_path, find_algorithm
@@ -28,7 +28,7 @@ from .fitting import Fit, plan_fit
 from .freezing import check_freeze
 from .freezing import freeze as freeze_tensors
 from .goals import adopt_goals
-from .live_attributes import REQUIRED, add_left_out, explain_derived, explain_tables, restore_attributes
+from .live_attributes import add_left_out, explain_derived, explain_tables, restore_attributes
 from .load_into import load_into
 from .normalization import undo_normalization
 from .overrides import (

@@ -11,10 +11,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
 from ..archive import SaveReport, write_archive
+from ..conversion import REQUIRED
 from ..errors import MismatchError
 from ..values import Normalization
 from .capture import capture
-from .live_attributes import REQUIRED
 from .normalization import capture_normalization
 from .report import kept_normalization
 from .request import read_names
