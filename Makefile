@@ -9,25 +9,33 @@ READY := .venv/.package-installed
 ONE_THREAD := OMP_NUM_THREADS=1
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Nothing is compiled while it is installed: Python compiles what is imported, once, unless it is told not to.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-crash check format docs bench fuzz clean
+.PHONY: help install demo test test-core test-crash test-convert check format docs bench fuzz clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## The main job, end to end: train, keep, look into, load elsewhere, go on learning, act
 	@$(ONE_THREAD) $(BIN)/python demo/main.py
 
-# The core's tests have run by then, but for those of zstandard, which the core does without.
-test: test-core ## All tests: the core's under every Python from 3.10 to 3.13 found here, then all others
+# The core's tests need nothing of .venv, so they run while it is being made. All of them have run by then, but for
+# those of zstandard, which the core does without.
+test: ## All tests: the core's under every Python from 3.10 to 3.13 found here, then all others
+	@$(MAKE) --no-print-directory --jobs 2 $(READY) test-core
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 tests/live tests/docs tests/core/checkpoints/replay
 
-test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3.13 found here, with numpy alone
-	$(BIN)/python tests/interpreters.py
+test-core: ## The core's tests alone, under every Python from 3.10 to 3.13 found here, with numpy alone
+	@$(known_python)
+	$(ONE_THREAD) $(PYTHON) tests/interpreters.py
 
 test-crash: $(READY) ## Kill 200 processes while they write checkpoints, instead of the few that make test kills
 	STRONGBOX_CRASHES=200 $(ONE_THREAD) $(BIN)/python -m pytest tests/core/checkpoints/test_crashes.py
+
+test-convert: $(READY) ## Open converted archives in an unmodified SB3, under every Python found here, or VERSIONS="3.11 3.12"
+	$(ONE_THREAD) $(BIN)/python -m tests.conversions $(VERSIONS)
 
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .
@@ -58,17 +66,19 @@ clean: ## Remove everything that make has made
 	@touch $@
 
 $(READY): .venv/.requirements-installed pyproject.toml
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-docs/.requirements-installed: requirements/docs.txt
 	@$(call fresh_environment,.venv-docs,requirements/docs.txt)
 	@touch $@
 
+known_python = $(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v[:2] <= (3, 13) else "Strongbox needs Python 3.10 to 3.13, and $(PYTHON) is %d.%d. Name another one, for example: make test PYTHON=python3.12" % v[:2])'
+
 # $(1): the folder of the environment, $(2): its requirement file
 define fresh_environment
-	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v[:2] <= (3, 13) else "Strongbox needs Python 3.10 to 3.13, and $(PYTHON) is %d.%d. Name another one, for example: make test PYTHON=python3.12" % v[:2])' && \
+	$(known_python) && \
 	echo "Making $(1) from $(2), once; this can take some minutes." && \
 	$(PYTHON) -m venv --clear $(1) && \
-	$(1)/bin/python -m pip install --quiet --requirement $(2)
+	$(1)/bin/python -m pip install --quiet --no-compile --requirement $(2)
 endef

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,20 +77,28 @@ def read_sources() -> dict[str, str]:
 SOURCES = read_sources()
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def room_of(path: str) -> str:
     return path.split("/")[0].removesuffix(".py")
 
 
-def imported_modules(path: str, source: str) -> Iterator[tuple[int, str]]:
+@cache
+def imported_modules(path: str, source: str) -> list[tuple[int, str]]:
     """Every module that a source imports, anywhere in it, by absolute name, with its line."""
     parts = ("strongbox", *path.removesuffix(".py").split("/"))
-    for node in ast.walk(ast.parse(source)):
+    found = []
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(parts[: len(parts) - node.level]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+            found += [(node.lineno, f"{module}.{alias.name}") for alias in node.names]
+    return found
 
 
 def imported_rooms(path: str, source: str) -> Iterator[tuple[int, str]]:
@@ -134,7 +143,7 @@ def dangers(sources: dict[str, str]) -> list[str]:
     calls = [
         f"{path}:{node.lineno} calls {name}"
         for path, source in outside.items()
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.Call) and (name := called_name(node)) in DANGEROUS_CALLS
     ]
     return imports + calls
@@ -157,7 +166,7 @@ def public_definitions(source: str) -> Iterator[tuple[str, Definition]]:
 
     A method that stands for one of a base class in the same module is that one's, as is what it says.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     defined = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
     for name in public_names(tree):
         if name in defined:
@@ -187,7 +196,7 @@ def inherited_members(definition: Definition, defined: dict[str, Definition]) ->
 
 def without_docstring(sources: dict[str, str]) -> list[str]:
     """Modules, and public functions, classes, methods and properties, that do not say what they are."""
-    modules = [path for path, source in sources.items() if source and ast.get_docstring(ast.parse(source)) is None]
+    modules = [path for path, source in sources.items() if source and ast.get_docstring(parsed(source)) is None]
     names = [
         f"{path}: {name}"
         for path, source in sources.items()
@@ -319,11 +328,12 @@ else:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def modules_after(statement: str) -> set[str]:
+@cache
+def modules_after(statement: str) -> frozenset[str]:
     """The modules that a fresh interpreter holds after one statement."""
     program = f"{statement}; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 def test_the_public_names_are_these() -> None:

@@ -14,11 +14,11 @@ import json
 from operator import add, le, sub
 
 from ..archive import Entry, Typed, entry_text, measure_depth
+from ..conversion import REQUIRED
 from ..errors import UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Budget, decode
 from ..values import SCHEDULE_NAMES
-from .reading import REQUIRED
 
 __all__ = ["Allowance", "needed_names"]
 

@@ -15,10 +15,9 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.utils import get_device
 
-from ..archive import Archive, ArchiveFile, open_archive
+from ..archive import Archive
 from ..conversion import Draft
 from ..errors import locate
-from ..limits import DEFAULT_LIMITS, Limits
 from .algorithms import class_path, find_algorithm
 from .attributes import known_base
 from .build import build_model, prepare_environment
@@ -75,7 +74,7 @@ UNAPPLIED = (
 
 
 def load(
-    file: Archive | ArchiveFile,
+    file: Archive,
     *,
     env: Any = None,
     into: BaseAlgorithm | None = None,
@@ -90,7 +89,6 @@ def load(
     on_mismatch: str = "error",
     freeze: str | Collection[str] | None = (),
     reset: str | Collection[str] | None = (),
-    limits: Limits = DEFAULT_LIMITS,
     put_replay: PutReplay | None = None,
     **overrides: Any,
 ) -> Any:
@@ -114,26 +112,6 @@ def load(
     the agent, MismatchError where archive and request do not fit together, UnsupportedError for what
     is understood but cannot be loaded here.
     """
-    if not isinstance(file, Archive):
-        with open_archive(file, limits=limits) as archive:
-            return load(
-                archive,
-                env=env,
-                into=into,
-                device=device,
-                cls=cls,
-                trust=trust,
-                custom_objects=custom_objects,
-                skip=skip,
-                force_reset=force_reset,
-                parameters=parameters,
-                rename=rename,
-                on_mismatch=on_mismatch,
-                freeze=freeze,
-                reset=reset,
-                put_replay=put_replay,
-                **overrides,
-            )
     transfer = read_transfer(parameters=parameters, rename=rename, on_mismatch=on_mismatch, freeze=freeze, reset=reset)
     trusted, pickles = read_trust(trust)
     replaced, skipped = read_replacements(custom_objects), read_names(skip, "skip")

@@ -13,7 +13,7 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..archive import Archive
-from ..conversion import Draft, Live, migrate, read_draft
+from ..conversion import REQUIRED, Draft, Live, migrate, read_draft
 from ..errors import MismatchError, RefusedError, StrongboxError, UnsupportedError
 from ..values import SCHEDULE_NAMES, Space, TableSchedule, find_opaque
 from .attributes import defaulted_names, derived_from, refuse_counter, reserved_names
@@ -24,7 +24,6 @@ from .restore import Restorer
 __all__ = [
     "NORMALIZATION",
     "REPLAY",
-    "REQUIRED",
     "add_left_out",
     "explain_derived",
     "explain_tables",
@@ -32,9 +31,6 @@ __all__ = [
     "restore_attributes",
     "restore_data",
 ]
-
-REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
-"""Attributes that an agent cannot be built without; for any other SB3 has a default."""
 
 NORMALIZATION = "normalization"
 """The name by which ``skip`` leaves out the statistics of VecNormalize."""

@@ -11,11 +11,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
 from ..archive import SaveReport, write_archive
+from ..conversion import REQUIRED
 from ..errors import MismatchError
 from ..values import Normalization
 from .capture import capture
 from .normalization import capture_normalization
-from .reading import REQUIRED
 from .report import kept_normalization
 from .request import read_names
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .archive import Archive, ArchiveFile, open_archive
-from .json_text import check_format, dump_lines, measure_depth, parse_json
+from .json_text import check_format, dump_lines, is_sha256, measure_depth, parse_json
 from .manifest import is_environment_id
 from .members import INEXACT, MANIFEST, REPLAY_INDEX, REPLAY_SEGMENTS
 
@@ -39,6 +39,7 @@ __all__ = [
     "dump_lines",
     "entry_text",
     "is_environment_id",
+    "is_sha256",
     "measure_depth",
     "open_archive",
     "open_normalization",

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from ..errors import FormatError, LimitError, UnsupportedError
 from ..limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["check_format", "check_size", "dump_lines", "dump_text", "join_lines", "measure_depth", "parse_json"]
+__all__ = [
+    "check_format",
+    "check_size",
+    "dump_lines",
+    "dump_text",
+    "is_sha256",
+    "join_lines",
+    "measure_depth",
+    "parse_json",
+]
 
 _INTEGER_DIGITS = 39
 """Digits of 2**128 - 1, the largest integer that a pickle may hold, too."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_json(content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Any:
@@ -55,6 +67,11 @@ def check_format(parsed: Any, form: str, version: int) -> dict[str, Any]:
             hint="Update Strongbox: pip install --upgrade strongbox",
         )
     return parsed
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a SHA-256 as all files of Strongbox write it: 64 digits of lower-case hexadecimal."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def check_size(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from ..errors import FormatError, UnsupportedError, locate
+from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..records import record
-from .json_text import dump_lines, parse_json
+from .json_text import check_format, dump_lines, parse_json
 from .members import MANIFEST
 
 __all__ = ["FORMAT_NAME", "FORMAT_VERSION", "Manifest", "is_environment_id"]
@@ -80,19 +80,9 @@ class Manifest:
     def from_bytes(cls, content: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         """Read and check the JSON text; raises FormatError, LimitError, and UnsupportedError on a later version."""
         with locate(member=MANIFEST):
-            parsed = parse_json(content, limits=limits)
-            if not isinstance(parsed, dict) or parsed.get("format") != FORMAT_NAME:
-                raise FormatError(f'expected an object with "format": "{FORMAT_NAME}", found another.')
-            version = parsed.get("version")
-            if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-                raise FormatError(f"expected a version number, found {version!r}.")
-            if version > FORMAT_VERSION:
-                raise UnsupportedError(
-                    f"expected format version {FORMAT_VERSION} or earlier, found {version}.",
-                    hint="Update Strongbox: pip install --upgrade strongbox",
-                )
+            parsed = check_format(parse_json(content, limits=limits), FORMAT_NAME, FORMAT_VERSION)
             return cls(
-                version=version,
+                version=parsed["version"],
                 algorithm=_text(parsed, "algorithm"),
                 writer=_text(parsed, "writer"),
                 converted_from=_text(parsed, "converted_from") if "converted_from" in parsed else "",

@@ -7,7 +7,6 @@ is the SHA-256 of its content, with its offset and length; and it holds the chec
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,13 @@ from typing import Any
 from ..container import Directory
 from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
-from .json_text import check_format, dump_lines, parse_json
+from .json_text import check_format, dump_lines, is_sha256, parse_json
 from .members import REPLAY_INDEX, REPLAY_SEGMENTS
 
 __all__ = ["PackedReplay", "replay_index"]
 
 FORMAT_NAME = "strongbox packed replay"
 FORMAT_VERSION = 1
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _places(parsed: dict[str, Any]) -> dict[str, _Place]:
     places, end = {}, 0
     for name, item in parsed.items():
         offset, length = (item.get("offset"), item.get("length")) if isinstance(item, dict) else (None, None)
-        if not SHA256.fullmatch(name) or type(offset) is not int or type(length) is not int or length < 0:
+        if not is_sha256(name) or type(offset) is not int or type(length) is not int or length < 0:
             raise FormatError(f"expected a SHA-256 with its offset and length, found {name[:100]!a}.")
         if offset != end:
             raise FormatError(f"expected segment {name} at offset {end}, found it at {offset}.")

@@ -11,6 +11,7 @@ from .prune import prune
 from .retention import DEFAULT_METRICS, Decision, Keep, decide
 from .run_file import RunFile
 from .run_folder import RunFolder
+from .verify import verify_checkpoint
 from .write import write_checkpoint
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "decide",
     "pack",
     "prune",
+    "verify_checkpoint",
     "write_checkpoint",
 ]

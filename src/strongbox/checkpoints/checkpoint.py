@@ -1,25 +1,22 @@
-"""One committed checkpoint: what its commit says, its archive, its replay, and whether all of it is whole."""
+"""One committed checkpoint: what its commit says, its archive and its replay."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from ..archive import Archive, Finding, open_archive, parse_json
+from ..archive import Archive, is_sha256, open_archive, parse_json
 from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .commit import AGENT_FILE, COMMIT_FILE, REPLAY_FILE, Commit
 from .files import is_folder, read_file, regular_size
-from .verify import verify_checkpoint
 
 __all__ = ["REPLAY_FOLDER", "SEGMENT_SUFFIX", "Checkpoint", "folder_name", "read_checkpoint", "segment_names"]
 
 REPLAY_FOLDER, SEGMENT_SUFFIX = "replay", ".segment"
-SEGMENT_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class Checkpoint:
@@ -95,16 +92,6 @@ class Checkpoint:
         """The size in bytes of a replay segment, 0 where it is not there."""
         return regular_size(self.segment_path(name)) or 0
 
-    def verify(
-        self, tell: Callable[[int, int, str], None] | None = None, *, verified: set[str] | None = None
-    ) -> list[Finding]:
-        """Read all of it and hold it against every digest; never raises for what the files hold.
-
-        ``tell`` is called with the bytes read so far, the bytes in all, and the file being read. Segments whose names
-        are in ``verified`` are not read again, and those that are found whole join it: checkpoints share them.
-        """
-        return verify_checkpoint(self, tell, verified=verified)
-
 
 def folder_name(step: int) -> str:
     """The name of a checkpoint's folder: twelve digits or more."""
@@ -137,7 +124,7 @@ def segment_names(replay: Any) -> tuple[str, ...]:
     if not isinstance(segments, Mapping):
         raise FormatError('expected an object with an object "segments", found another.')
     for name in segments:
-        if not isinstance(name, str) or not SEGMENT_NAME.fullmatch(name):
+        if not isinstance(name, str) or not is_sha256(name):
             raise FormatError(f"expected a SHA-256 in hexadecimal as the name of a segment, found {_shown(name)}.")
     return tuple(segments)
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..archive import is_sha256
 from ..errors import FormatError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from .documents import Document, dump_document, read_document
@@ -33,7 +34,6 @@ POINTS = ("rollout_start", "training_end")
 """The clean points of training: the start of a rollout, and after ``learn()`` has returned."""
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _files(document: Document) -> dict[str, FileRecord]:
         if not PLAIN_NAME.fullmatch(name) or name == COMMIT_FILE:
             raise FormatError(f"expected the plain name of a file, found {name[:100]!a}.")
         digest = record.text("sha256")
-        if not SHA256.fullmatch(digest):
+        if not is_sha256(digest):
             raise FormatError(f"expected a SHA-256 in hexadecimal for {name}, found {digest[:100]!a}.")
         files[name] = FileRecord(record.count("size"), digest)
     if AGENT_FILE not in files:

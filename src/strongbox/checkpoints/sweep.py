@@ -8,27 +8,20 @@ checkpoint without them.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from ..archive import is_sha256
 from ..container import sync_folder
 from ..errors import CheckpointError, StrongboxError
 from .checkpoint import SEGMENT_SUFFIX, Checkpoint, folder_name
+from .contents import NEWER_SUFFIX, RunContents
 from .files import is_temporary, is_there, list_folder, remove, system_errors, temporary_name
 
-if TYPE_CHECKING:
-    from .run_folder import RunFolder
-
-__all__ = ["NEWER_SUFFIX", "drop", "set_aside", "settle", "sweep", "unnamed_segments"]
-
-NEWER_SUFFIX = ".new"
-SEGMENT_FILE = re.compile(rf"[0-9a-f]{{64}}{re.escape(SEGMENT_SUFFIX)}")
+__all__ = ["drop", "set_aside", "settle", "sweep", "unnamed_segments"]
 
 
-def sweep(folder: RunFolder) -> tuple[str, ...]:
-    """Delete leftovers; see :meth:`RunFolder.sweep`."""
-    folder.require_lock("sweeping")
+def sweep(folder: RunContents) -> tuple[str, ...]:
+    """Delete leftovers, under the run's lock; see :meth:`RunFolder.sweep`."""
     removed = []
     with system_errors(folder.path, "sweeping leftovers"):
         for checkpoint in folder.scan().committed.values():
@@ -39,7 +32,7 @@ def sweep(folder: RunFolder) -> tuple[str, ...]:
     return tuple(removed)
 
 
-def settle(folder: RunFolder, checkpoint: Checkpoint) -> None:
+def settle(folder: RunContents, checkpoint: Checkpoint) -> None:
     """Give a checkpoint that stands beside an older one of its step that one's place."""
     if not checkpoint.path.endswith(NEWER_SUFFIX):
         return
@@ -51,7 +44,7 @@ def settle(folder: RunFolder, checkpoint: Checkpoint) -> None:
         remove(path)
 
 
-def drop(folder: RunFolder, checkpoints: Iterable[Checkpoint], *, hold: Collection[str] = ()) -> tuple[str, ...]:
+def drop(folder: RunContents, checkpoints: Iterable[Checkpoint], *, hold: Collection[str] = ()) -> tuple[str, ...]:
     """Delete checkpoints, then the segments that none which stays names; returns the paths in the run's folder."""
     dropped = list(checkpoints)
     aside = set_aside(folder, [checkpoint.path for checkpoint in dropped])
@@ -63,7 +56,7 @@ def drop(folder: RunFolder, checkpoints: Iterable[Checkpoint], *, hold: Collecti
     return tuple(os.path.relpath(path, folder.path) for path in (*(c.path for c in dropped), *segments))
 
 
-def set_aside(folder: RunFolder, paths: Iterable[str]) -> list[str]:
+def set_aside(folder: RunContents, paths: Iterable[str]) -> list[str]:
     """Rename what is there to temporary names, from which moment it does not count; returns these."""
     aside = []
     for path in paths:
@@ -74,7 +67,7 @@ def set_aside(folder: RunFolder, paths: Iterable[str]) -> list[str]:
     return aside
 
 
-def unnamed_segments(folder: RunFolder, *, hold: Collection[str] = ()) -> Iterator[str]:
+def unnamed_segments(folder: RunContents, *, hold: Collection[str] = ()) -> Iterator[str]:
     """The paths of segments that no committed checkpoint names, but for the names in ``hold``.
 
     None at all where a checkpoint is damaged or its replay cannot be read: nobody knows what it names.
@@ -90,11 +83,16 @@ def unnamed_segments(folder: RunFolder, *, hold: Collection[str] = ()) -> Iterat
         return
     kept = {name + SEGMENT_SUFFIX for name in (*named, *hold)}
     for name in list_folder(folder.replay_path):
-        if SEGMENT_FILE.fullmatch(name) and name not in kept:
+        if is_segment(name) and name not in kept:
             yield os.path.join(folder.replay_path, name)
 
 
-def _temporary(folder: RunFolder) -> Iterator[str]:
+def is_segment(name: str) -> bool:
+    """Whether a file's name is that of a segment; whatever else lies there is somebody's own."""
+    return name.endswith(SEGMENT_SUFFIX) and is_sha256(name.removesuffix(SEGMENT_SUFFIX))
+
+
+def _temporary(folder: RunContents) -> Iterator[str]:
     """What bears a temporary name, anywhere in the run."""
     for parent in (folder.path, folder.checkpoints_path, folder.replay_path):
         yield from (os.path.join(parent, name) for name in list_folder(parent) if is_temporary(name))

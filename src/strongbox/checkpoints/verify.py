@@ -9,15 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..archive import Finding, check_archive
 from ..errors import StrongboxError
+from .checkpoint import Checkpoint
 from .commit import AGENT_FILE, REPLAY_FILE, FileRecord
 from .files import hash_file
-
-if TYPE_CHECKING:
-    from .checkpoint import Checkpoint
 
 __all__ = ["verify_checkpoint"]
 
@@ -27,7 +24,11 @@ TellAll = Callable[[int, int, str], None]
 def verify_checkpoint(
     checkpoint: Checkpoint, tell: TellAll | None = None, *, verified: set[str] | None = None
 ) -> list[Finding]:
-    """Everything that is to be said of a checkpoint; see :meth:`Checkpoint.verify`."""
+    """Read all of a checkpoint and hold it against every digest; never raises for what the files hold.
+
+    ``tell`` is called with the bytes read so far, the bytes in all, and the file being read. Segments whose names
+    are in ``verified`` are not read again, and those that are found whole join it: checkpoints share them.
+    """
     verified = set() if verified is None else verified
     segments, findings = _segments(checkpoint)
     segments = tuple(name for name in segments if name not in verified)

@@ -23,9 +23,10 @@ from ..container import sync_folder
 from ..errors import CheckpointError, FormatError
 from .checkpoint import REPLAY_FOLDER, SEGMENT_SUFFIX, Checkpoint, folder_name, read_checkpoint, segment_names
 from .commit import AGENT_FILE, COMMIT_FILE, POINTS, REPLAY_FILE, Commit, FileRecord
+from .contents import NEWER_SUFFIX
 from .files import create_file, hash_file, is_there, make_folder, regular_size, remove, system_errors, temporary_name
 from .run_folder import RunFolder
-from .sweep import NEWER_SUFFIX, set_aside, settle
+from .sweep import set_aside, settle
 
 __all__ = ["write_checkpoint"]
 

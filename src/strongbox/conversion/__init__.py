@@ -1,6 +1,6 @@
 """Old archives brought up to date: the migrations, which load uses too, and the conversion of files."""
 
-from .convert import convert
+from .convert import REQUIRED, convert
 from .draft import Draft, Live, Tree, read_draft
 from .goals import GOAL_KEYS, sees_row_of_goals, widen_goals
 from .migrations import MIGRATIONS, Migration, migrate
@@ -12,6 +12,7 @@ from .value_paths import note_shortened, without_paths
 __all__ = [
     "GOAL_KEYS",
     "MIGRATIONS",
+    "REQUIRED",
     "Change",
     "ConvertReport",
     "Draft",

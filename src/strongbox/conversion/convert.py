@@ -36,13 +36,13 @@ from .migrations import MIGRATIONS, migrate
 from .paths import without_machine
 from .report import ConvertReport, Notes
 
-__all__ = ["LAYOUT", "convert"]
+__all__ = ["LAYOUT", "REQUIRED", "convert"]
 
 LAYOUT = "2.9.2"
 """The release of SB3 whose layout is written."""
 
 REQUIRED = ("policy_class", "observation_space", "action_space", "policy_kwargs")
-"""Attributes that an agent cannot be built without."""
+"""Attributes that an agent cannot be built without; for any other SB3 has a default."""
 
 SYSTEM_INFO = "system_info.txt"
 
@@ -155,7 +155,8 @@ class Conversion:
         known = {*self.archive.data}
         for name in sorted(self.excluded):
             if name in REQUIRED or name not in known:
-                near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:3]
+                free = known.difference(REQUIRED)
+                near = difflib.get_close_matches(name, free, n=3) or sorted(free)[:3]
                 found = "which the agent is built with" if name in REQUIRED else "which the archive does not have"
                 raise MismatchError(
                     f"expected names in exclude that the agent has and can do without, found {name!r}, {found}.",

@@ -8,8 +8,9 @@ before any live object exists. Facts are from SB3's and sb3-contrib's tags and c
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import MismatchError, UnsupportedError
 from ..values import ClassReference, EnumMember, NamedTuple, Opaque
@@ -178,42 +179,36 @@ def _integer(draft: Draft, name: str, default: int) -> int:
 
 # -- parameters -------------------------------------------------------------------------------------
 
-COMPILED = "_orig_mod."
+
+@dataclass(frozen=True)
+class Renaming:
+    """New names for parameters of the policy: what is replaced in a name that has it, or a whole name by another."""
+
+    replaced: Mapping[str, str]
+    whole: bool = False
+    algorithm: str = ""
+
+    def applies(self, draft: Draft) -> bool:
+        """Whether the policy of a draft has such a name."""
+        return draft.algorithm.endswith(self.algorithm) and any(self._new(key) != key for key in draft.policy)
+
+    def apply(self, draft: Draft) -> None:
+        """Give the parameters their new names, in the same order."""
+        draft.parameters["policy"] = OrderedDict((self._new(key), tensor) for key, tensor in draft.policy.items())
+
+    def _new(self, key: Any) -> Any:
+        if self.whole or not isinstance(key, str):
+            return self.replaced.get(key, key)
+        for old, new in self.replaced.items():
+            key = key.replace(old, new)
+        return key
 
 
-def _has_compiled_names(draft: Draft) -> bool:
-    return any(COMPILED in key for key in draft.policy if isinstance(key, str))
-
-
-def _strip_compiled_names(draft: Draft) -> None:
-    renamed = ((key.replace(COMPILED, ""), tensor) for key, tensor in draft.policy.items())
-    draft.parameters["policy"] = OrderedDict(renamed)
-
-
-_LINEAR_POLICY = {"action_net.weight": "action_net.0.weight", "action_net.bias": "action_net.0.bias"}
-
-
-def _has_bare_linear_policy(draft: Draft) -> bool:
-    return draft.algorithm.endswith(".ARS") and any(name in draft.policy for name in _LINEAR_POLICY)
-
-
-def _wrap_linear_policy(draft: Draft) -> None:
-    renamed = ((_LINEAR_POLICY.get(key, key), tensor) for key, tensor in draft.policy.items())
-    draft.parameters["policy"] = OrderedDict(renamed)
-
-
-_CRITICS = {".q1_net.": ".qf0.", ".q2_net.": ".qf1."}
-
-
-def _has_old_critics(draft: Draft) -> bool:
-    return any(old in key for old in _CRITICS for key in draft.policy if isinstance(key, str))
-
-
-def _rename_critics(draft: Draft) -> None:
-    renamed = draft.policy
-    for old, new in _CRITICS.items():
-        renamed = OrderedDict((key.replace(old, new), tensor) for key, tensor in renamed.items())
-    draft.parameters["policy"] = renamed
+COMPILED = Renaming({"_orig_mod.": ""})
+CRITICS = Renaming({".q1_net.": ".qf0.", ".q2_net.": ".qf1."})
+LINEAR_POLICY = Renaming(
+    {"action_net.weight": "action_net.0.weight", "action_net.bias": "action_net.0.bias"}, whole=True, algorithm=".ARS"
+)
 
 
 _EXTRACTORS = ("pi_features_extractor.", "vf_features_extractor.")
@@ -315,15 +310,15 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="compiled_names",
         versions="before 2.8",
         explanation="torch.compile's prefix was taken off the names of parameters",
-        applies=_has_compiled_names,
-        apply=_strip_compiled_names,
+        applies=COMPILED.applies,
+        apply=COMPILED.apply,
     ),
     Migration(
         name="critics",
         versions="before 0.8",
         explanation="the two critics, q1_net and q2_net, are numbered now",
-        applies=_has_old_critics,
-        apply=_rename_critics,
+        applies=CRITICS.applies,
+        apply=CRITICS.apply,
     ),
     Migration(
         name="shared_layers",
@@ -350,8 +345,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="linear_policy",
         versions="sb3-contrib before 1.7",
         explanation="the one layer of ARS's linear policy has a number now",
-        applies=_has_bare_linear_policy,
-        apply=_wrap_linear_policy,
+        applies=LINEAR_POLICY.applies,
+        apply=LINEAR_POLICY.apply,
     ),
     Migration(
         name="target_in_optimizer",

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from strongbox.archive import Contents, Entry, Exact, Typed, check_archive, write_archive
 from strongbox.limits import Limits
+from tests.draws import drawn
 from tests.zoo import ZOO, requires_zoo
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "data" / "archives"
@@ -205,7 +206,7 @@ def test_a_report_reads_as_text() -> None:
     assert "unreadable" in str(check_archive(b""))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=drawn(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_mutation_gives_a_report(data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(CLEAN)).read_bytes())

@@ -18,6 +18,7 @@ from strongbox.archive import Contents, Exact, Typed, open_archive, write_archiv
 from strongbox.archive.difference import ABSENT, compare_archives
 from strongbox.errors import FormatError
 from strongbox.values import Normalization, Opaque, RunningStatistics
+from tests.draws import drawn
 
 ARCHIVES = sorted((Path(__file__).resolve().parents[2] / "data" / "archives").glob("*.zip"))
 WEIGHT = numpy.arange(1, 13, dtype="float32").reshape(3, 4)
@@ -178,7 +179,7 @@ DTYPES = st.sampled_from(["float32", "float64", "float16", "int64", "uint8", "bo
 
 
 @given(st.data(), SHAPES, DTYPES)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=drawn(60), deadline=None, derandomize=True)
 def test_differing_elements_are_counted_one_by_one(data: st.DataObject, shape: tuple[int, ...], dtype: str) -> None:
     size = math.prod(shape)
     values = numpy.array(data.draw(st.lists(st.integers(0, 1), min_size=size, max_size=size)), dtype)

@@ -15,7 +15,7 @@ import numpy
 import pytest
 
 from strongbox.archive import check_archive, open_archive
-from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, pack, prune, write_checkpoint
+from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, pack, prune, verify_checkpoint, write_checkpoint
 from strongbox.errors import CheckpointError, FormatError, LimitError, StrongboxError, UnsupportedError
 from tests.core.checkpoints.runs import add_segment, agent, begin_run, files_of, replay_of, write
 
@@ -41,14 +41,14 @@ def test_it_gives_what_was_written(checkpoint: Checkpoint) -> None:
     with checkpoint.open() as archive:
         assert dict(archive.resume) == {"counters": {"step": 10}, "inexact": {"environments[0]": "no handler"}}
         assert archive.other_members == []
-    assert checkpoint.verify() == []
+    assert verify_checkpoint(checkpoint) == []
 
 
 def test_without_a_replay_buffer_there_is_no_replay(folder: RunFolder) -> None:
     found = write(folder, 10)
     assert (found.replay, found.segments, found.replay_size) == (None, (), 0)
     assert sorted(os.listdir(found.path)) == ["agent.zip", "commit.json"]
-    assert found.verify() == []
+    assert verify_checkpoint(found) == []
 
 
 def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
@@ -125,24 +125,24 @@ def link_segment(path: Path) -> None:
 def test_every_damage_is_found(checkpoint: Checkpoint, damage: Callable[[Path], None], member: str) -> None:
     damage(Path(checkpoint.path))
     fresh = Checkpoint(checkpoint.run, checkpoint.path, checkpoint.commit)
-    errors = [finding for finding in fresh.verify() if finding.level == "error"]
+    errors = [finding for finding in verify_checkpoint(fresh) if finding.level == "error"]
     assert member in {finding.member for finding in errors}
 
 
 def test_the_progress_comes_to_the_end(checkpoint: Checkpoint) -> None:
     told: list[tuple[int, int, str]] = []
-    checkpoint.verify(lambda done, total, path: told.append((done, total, path)))
+    verify_checkpoint(checkpoint, lambda done, total, path: told.append((done, total, path)))
     assert told[-1][0] == told[-1][1] == checkpoint.commit.size + checkpoint.replay_size
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
 
 
 def test_segments_that_are_known_to_be_whole_are_not_read_again(checkpoint: Checkpoint) -> None:
     verified: set[str] = set()
-    assert checkpoint.verify(verified=verified) == []
+    assert verify_checkpoint(checkpoint, verified=verified) == []
     assert verified == set(checkpoint.segments)
     damage_segment(Path(checkpoint.path))
-    assert checkpoint.verify(verified=verified) == []
-    assert len(checkpoint.verify()) == 1
+    assert verify_checkpoint(checkpoint, verified=verified) == []
+    assert len(verify_checkpoint(checkpoint)) == 1
 
 
 # -- prune ----------------------------------------------------------------------------------------

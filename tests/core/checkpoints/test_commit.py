@@ -14,9 +14,10 @@ from hypothesis import strategies as some
 from strongbox.checkpoints import POINTS, Commit, FileRecord
 from strongbox.errors import FormatError, LimitError, StrongboxError, UnsupportedError
 from strongbox.limits import Limits
+from tests.draws import drawn
 
 DIGEST = "0123456789abcdef" * 4
-EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(100), deadline=None, derandomize=True, database=None)
 COMMIT = Commit(
     step=10_000,
     time=1764108062.5,

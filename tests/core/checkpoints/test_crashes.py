@@ -18,13 +18,14 @@ from typing import Any
 import pytest
 
 import strongbox.checkpoints.write
-from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, prune
+from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, prune, verify_checkpoint
 from strongbox.errors import CheckpointError
 from tests.core.checkpoints.nursery import COMMITTED
 from tests.core.checkpoints.runs import add_segment, agent, begin_run, files_of, replay_of, write
+from tests.draws import drawn
 
 ROOT = Path(__file__).resolve().parents[3]
-CRASHES = int(os.environ.get("STRONGBOX_CRASHES", "25"))
+CRASHES = int(os.environ.get("STRONGBOX_CRASHES", drawn(25)))
 """How many processes are killed; ``make test-crash`` kills 200."""
 
 
@@ -54,7 +55,7 @@ def check_run(path: Path) -> list[int]:
 
 
 def check_whole(checkpoint: Checkpoint) -> None:
-    assert checkpoint.verify() == []
+    assert verify_checkpoint(checkpoint) == []
     with checkpoint.open() as archive:
         assert archive.data["num_timesteps"] == checkpoint.step
         assert archive.parameters["policy"]["weight"][0] == checkpoint.step

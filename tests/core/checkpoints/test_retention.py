@@ -12,9 +12,10 @@ from hypothesis import strategies as some
 
 from strongbox.checkpoints import DEFAULT_METRICS, Keep, decide
 from strongbox.errors import MismatchError
+from tests.draws import drawn
 
 NOW = 1_000_000.0
-EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(100), deadline=None, derandomize=True, database=None)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from typing import Any
 
 from hypothesis import settings
 
+from tests.draws import drawn
+
 __all__ = ["ARCHIVES", "EXAMPLES", "PPO", "hostile_text", "make_archive"]
 
-EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(200), deadline=None, derandomize=True, database=None)
 """How long property tests try, the same way every time."""
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "data" / "archives"

@@ -16,6 +16,7 @@ import pytest
 from strongbox.container import replace_file
 from strongbox.container.atomic import LARGE
 from strongbox.errors import StrongboxError
+from tests.draws import drawn
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and signals are those of POSIX")
 
@@ -323,7 +324,7 @@ def test_a_process_that_is_killed_leaves_the_old_file_or_the_new_one(path: Path)
     last = int(run_killed(path, 0).stdout)
     assert path.read_bytes() == NEW
     seen = set()
-    for moment in range(1, last + 1, max(1, last // 20)):
+    for moment in range(1, last + 1, max(1, last // drawn(20))):
         path.write_bytes(b"old")
         assert run_killed(path, moment).returncode == -signal.SIGKILL
         seen.add(path.read_bytes())

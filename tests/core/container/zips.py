@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 
+from tests.draws import drawn
+
 __all__ = ["EXAMPLES", "Entry", "build", "deflate", "extra_field", "torch_zip"]
 
 Fields = dict[str, int | bytes]
 
-EXAMPLES = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(300), deadline=None, derandomize=True, database=None)
 """The same examples in every run."""
 
 

@@ -285,8 +285,9 @@ def test_names_are_left_out_as_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "message"), [("gama", "gamma"), ("policy_class", "built with")])
 def test_names_that_cannot_be_left_out_are_refused(name: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(MismatchError, match=message):
+    with pytest.raises(MismatchError, match=message) as caught:
         convert(CARTPOLE, tmp_path / "new.zip", exclude=[name])
+    assert "policy_class" not in str(caught.value.hint), "it cannot be left out either"
     assert not list(tmp_path.iterdir())
 
 

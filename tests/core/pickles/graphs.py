@@ -8,10 +8,11 @@ from hypothesis import settings
 
 from strongbox.pickles import Call, Decoded, Global, Node, PersistentId, children
 from strongbox.pickles.keys import key_order
+from tests.draws import drawn
 
 __all__ = ["EXAMPLES", "outline"]
 
-EXAMPLES = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(300), deadline=None, derandomize=True, database=None)
 """The same examples in every run."""
 
 

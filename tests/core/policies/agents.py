@@ -14,6 +14,7 @@ from hypothesis import settings
 from strongbox.archive import Contents, Exact, Typed, write_archive
 from strongbox.policies import Policy, open_policy
 from strongbox.values import Box, ClassReference, Discrete, Normalization, Opaque
+from tests.draws import drawn
 
 __all__ = [
     "ARCHIVES",
@@ -30,7 +31,7 @@ __all__ = [
     "nature",
 ]
 
-EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+EXAMPLES = settings(max_examples=drawn(100), deadline=None, derandomize=True, database=None)
 ARCHIVES = Path(__file__).resolve().parents[2] / "data" / "archives"
 
 PPO = ClassReference("stable_baselines3.common.policies", "ActorCriticPolicy")

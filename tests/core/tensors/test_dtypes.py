@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strongbox.errors import UnsupportedError
 from strongbox.tensors import DTYPES
 from strongbox.tensors.dtypes import by_numpy, by_storage_class, widen_bfloat16
+from tests.draws import drawn
 
 
 def test_every_type_of_the_specification_is_there() -> None:
@@ -45,7 +46,7 @@ def test_long_double_is_no_type_of_tensors() -> None:
             by_numpy(numpy.dtype(numpy.longdouble))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=drawn(200), deadline=None, derandomize=True)
 @given(st.integers(0, 0xFFFF))
 def test_bfloat16_is_the_upper_half_of_a_float32(bits: int) -> None:
     (expected,) = struct.unpack("<f", struct.pack("<I", bits << 16))

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from strongbox.errors import FormatError, LimitError, StrongboxError
 from strongbox.tensors import Geometry, contiguous_strides
+from tests.draws import drawn
 
 SIZES = st.lists(st.integers(0, 4), max_size=4)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=drawn(300), deadline=None, derandomize=True)
 @given(st.data(), SIZES, st.integers(0, 6), st.integers(0, 40))
 def test_check_agrees_with_looking_at_every_element(data: Any, sizes: list[int], offset: int, numel: int) -> None:
     strides = data.draw(st.lists(st.integers(0, 6), min_size=len(sizes), max_size=len(sizes)))

@@ -17,6 +17,7 @@ from strongbox.limits import Limits
 from strongbox.pickles import Call, Global, PersistentId, encode
 from strongbox.tensors import StateDict, open_pth, plan_pth, read_tensor
 from tests.core.tensors.pth_files import call, ordered, row_file, storage, tensor, zip_file
+from tests.draws import drawn
 from tests.zoo import ZOO, requires_zoo
 
 LIMITS = Limits(pickle_opcodes=20_000, nodes=20_000, inflated_bytes=1 << 24)
@@ -88,7 +89,7 @@ def test_one_changed_byte_anywhere(layout: str) -> None:
         look(bytes(changed))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=drawn(300), deadline=None, derandomize=True)
 @given(st.data(), st.sampled_from(sorted(EXAMPLES)))
 def test_several_changes_at_once(data: Any, layout: str) -> None:
     changed = bytearray(EXAMPLES[layout])
@@ -164,7 +165,7 @@ NODES = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=drawn(500), deadline=None, derandomize=True)
 @given(NODES)
 def test_any_tree_of_nodes_in_both_layouts(node: Any) -> None:
     try:

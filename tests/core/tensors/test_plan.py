@@ -30,6 +30,7 @@ from strongbox.tensors import (
     plan_pth,
     read_pth,
 )
+from tests.draws import drawn
 
 MADE = Path(__file__).resolve().parents[2] / "data" / "archives"
 
@@ -88,7 +89,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=drawn(300), deadline=None, derandomize=True)
 @given(TREES)
 def test_any_tree_is_read_back(tree: Any) -> None:
     content = plan_pth(tree).to_bytes()

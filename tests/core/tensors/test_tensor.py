@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from strongbox.errors import FormatError, MismatchError
 from strongbox.tensors import Geometry, Storage, Tensor, plan_pth, read_pth
 from tests.core.tensors.pth_files import row_file, storage, tensor, zip_file
+from tests.draws import drawn
 
 
 def make(content: bytes, dtype: str, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Tensor:
@@ -162,7 +163,7 @@ def test_the_device_is_told() -> None:
     assert repr(made) == "<Tensor float32 (4,) on cuda:1>"
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=drawn(200), deadline=None, derandomize=True)
 @given(st.data(), st.lists(st.integers(0, 3), max_size=4), st.integers(0, 5))
 def test_views_agree_with_numpys_own_strides(data: Any, shape: list[int], offset: int) -> None:
     strides = data.draw(st.lists(st.integers(0, 5), min_size=len(shape), max_size=len(shape)))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from strongbox.values import ClassReference, Discrete, NamedTuple, same
 from tests.core.values.strategies import values_of_any_kind
+from tests.draws import drawn
 
 NAN = float("nan")
 SAME = [(NAN, NAN), ([NAN], [NAN]), (numpy.array([NAN]), numpy.array([NAN])), ({"a": {1}}, {"a": {1}})]
@@ -40,7 +41,7 @@ def test_different(left: Any, right: Any) -> None:
     assert not same(right, left)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@settings(max_examples=drawn(100), derandomize=True, deadline=None, database=None)
 @given(values_of_any_kind)
 def test_every_value_is_the_same_as_itself(value: Any) -> None:
     assert same(value, value)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from strongbox.values import is_exact_json, same
 from tests.core.values.strategies import json_values, values_of_any_kind
+from tests.draws import drawn
 
 
 class Color(IntEnum):
@@ -60,7 +61,7 @@ def test_not_held_exactly(value: Any) -> None:
     assert not is_exact_json(value)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@settings(max_examples=drawn(200), derandomize=True, deadline=None, database=None)
 @given(values_of_any_kind | json_values)
 def test_what_is_said_to_be_exact_is(value: Any) -> None:
     if is_exact_json(value):

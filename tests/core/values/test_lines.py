@@ -15,6 +15,7 @@ from strongbox.values import describe
 from strongbox.values.forms import FORMS
 from strongbox.values.lines import SHOWN
 from tests.core.values.strategies import values_of_any_kind
+from tests.draws import drawn
 
 ZEROS = numpy.zeros(2, "float32")
 RELU = values.ClassReference("torch.nn.modules.activation", "ReLU")
@@ -132,7 +133,7 @@ def test_what_is_nested_deeply_is_cut() -> None:
     assert describe(value) == "[[[[[[[…]]]]]]]"
 
 
-@settings(max_examples=200, derandomize=True, deadline=None, database=None)
+@settings(max_examples=drawn(200), derandomize=True, deadline=None, database=None)
 @given(values_of_any_kind)
 def test_every_value_has_one_printable_line(value: Any) -> None:
     line = describe(value, width=80)

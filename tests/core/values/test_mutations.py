@@ -11,6 +11,7 @@ from strongbox.errors import LimitError, StrongboxError
 from strongbox.pickles import Call, Decoded, Global, PersistentId, walk
 from strongbox.values import describe, find_opaque, from_portable, read_normalization, same, to_portable, to_value
 from tests.core.values.fixtures import FIXTURES, call
+from tests.draws import drawn
 
 GROUPS = sorted({fixture.name for fixture in FIXTURES if type(fixture.decode().root) is not Global})
 
@@ -64,7 +65,7 @@ def mutate_call(made: Call, choose: random.Random, new: Any) -> None:
 def test_a_value_or_a_limit(name: str) -> None:
     choose = random.Random(name)
     fixtures = [fixture for fixture in FIXTURES if fixture.name == name]
-    for _ in range(60):
+    for _ in range(drawn(60)):
         decoded = choose.choice(fixtures).decode()
         for _ in range(choose.randrange(1, 4)):
             mutate(decoded, choose)
@@ -81,7 +82,7 @@ def test_a_value_or_a_limit(name: str) -> None:
 def test_statistics_or_an_error(name: str) -> None:
     choose = random.Random(name)
     fixture = next(fixture for fixture in FIXTURES if fixture.name == name)
-    for _ in range(300):
+    for _ in range(drawn(300)):
         decoded = fixture.decode()
         for _ in range(choose.randrange(1, 4)):
             mutate(decoded, choose)

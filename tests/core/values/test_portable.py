@@ -28,8 +28,9 @@ from strongbox.values import (
 )
 from strongbox.values.forms import FORMS
 from tests.core.values.strategies import json_values, values_of_any_kind
+from tests.draws import drawn
 
-PROFILE = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+PROFILE = settings(max_examples=drawn(200), derandomize=True, deadline=None, database=None)
 ARRAY = {"$": "array", "dtype": "float32", "shape": [2], "base64": "AAAAAAAAAAA="}
 
 

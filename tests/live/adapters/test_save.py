@@ -26,8 +26,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import strongbox
 from strongbox.adapters import LeftBehind, load, save
-from strongbox.adapters.reading import REQUIRED
 from strongbox.archive import Archive, check_archive, open_archive
+from strongbox.conversion import REQUIRED
 from strongbox.errors import MismatchError, StrongboxError, UnsupportedError
 from strongbox.values import Opaque
 from tests.live.adapters.archives import sb3_archive

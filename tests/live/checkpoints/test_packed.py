@@ -11,7 +11,7 @@ from stable_baselines3 import SAC
 
 import strongbox
 from strongbox.adapters.capture import capture
-from strongbox.checkpoints import Checkpoint, pack, write_checkpoint
+from strongbox.checkpoints import Checkpoint, pack, verify_checkpoint, write_checkpoint
 from tests.core.checkpoints.runs import add_segment, begin_run, replay_of
 from tests.live.adapters.tiny import make_agent
 
@@ -34,7 +34,7 @@ def checkpoint(agent: SAC, tmp_path: Path) -> Checkpoint:
 def test_a_packed_checkpoint_is_loaded_by_sb3_and_by_strongbox(
     agent: SAC, checkpoint: Checkpoint, replay: bool, tmp_path: Path
 ) -> None:
-    assert checkpoint.verify() == []
+    assert verify_checkpoint(checkpoint) == []
     pack(checkpoint, tmp_path / "packed.zip", replay=replay)
     assert strongbox.check(tmp_path / "packed.zip").findings == []
     loaded = SAC.load(tmp_path / "packed.zip"), strongbox.load(tmp_path / "packed.zip")

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from stable_baselines3.common.utils import get_device
 
+from ...conversion import REQUIRED
 from ..capture import capture_parts
-from ..reading import REQUIRED, restore_data
+from ..reading import restore_data
 from ..report import warn
 from ..request import read_replacements
 from ..restore import Restorer

@@ -7,12 +7,12 @@ last range hold zeros.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...errors import FormatError, UnsupportedError, locate
+from ...archive import check_format, is_sha256
+from ...errors import FormatError, locate
 from ...values import is_exact_json
 from ...values.checks import check, flag, instance, text, whole
 from .columns import LARGEST, TEXT, Column, columns_from_json, columns_to_json
@@ -23,8 +23,6 @@ __all__ = ["FORMAT_NAME", "FORMAT_VERSION", "MANIFEST_NAME", "ReplayManifest", "
 MANIFEST_NAME = "replay.json"
 FORMAT_NAME = "strongbox replay"
 FORMAT_VERSION = 1
-
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class ReplayManifest:
     def from_json(cls, parsed: Any) -> ReplayManifest:
         """Read and check what JSON says; raises FormatError, and UnsupportedError on a later version."""
         with locate(member=MANIFEST_NAME):
-            check_head(parsed)
+            parsed = check_format(parsed, FORMAT_NAME, FORMAT_VERSION)
             manifest = cls(
                 capacity=whole(parsed.get("capacity"), "the capacity", 1, LARGEST),
                 environments=whole(parsed.get("environments"), "the environments", 1, LARGEST),
@@ -126,18 +124,6 @@ def segments_named(manifest: ReplayManifest) -> set[str]:
     return {part.segment for part in (*manifest.ranges, *manifest.late_ranges)}
 
 
-def check_head(parsed: Any) -> None:
-    """Raise unless this is a replay manifest of a version that is known."""
-    if not isinstance(parsed, dict) or parsed.get("format") != FORMAT_NAME:
-        raise FormatError(f'expected an object with "format": "{FORMAT_NAME}", found another.')
-    version = whole(parsed.get("version"), "the version", 1)
-    if version > FORMAT_VERSION:
-        raise UnsupportedError(
-            f"expected format version {FORMAT_VERSION} or earlier, found {version}.",
-            hint="Update Strongbox: pip install --upgrade strongbox",
-        )
-
-
 def read_settings(parsed: Any) -> dict[str, Any]:
     """Settings: an object of plain JSON."""
     settings: dict[str, Any] = instance(parsed, dict, "an object for the settings")
@@ -149,7 +135,7 @@ def read_segments(parsed: Any) -> dict[str, SegmentRecord]:
     """Segments by name."""
     segments = {}
     for name, record in instance(parsed, dict, "an object for the segments").items():
-        check(DIGEST.fullmatch(name) is not None, f"expected SHA-256 as names of segments, found {name[:70]!r}.")
+        check(is_sha256(name), f"expected SHA-256 as names of segments, found {name[:70]!r}.")
         record = instance(record, dict, "an object for each segment")
         size = whole(record.get("size"), "the size of a segment", 1, LARGEST)
         segments[name] = SegmentRecord(size, whole(record.get("rows"), "the rows of a segment", 1, LARGEST))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from ...archive import CheckReport, Finding
-from ...checkpoints import Checkpoint
+from ...checkpoints import Checkpoint, verify_checkpoint
 from ...errors import StrongboxError
 from ..check import MOST_FINDINGS, VERDICTS, finding_lines, report_json
 from ..progress import Progress
@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def verify(checkpoint: Checkpoint, verified: set[str] | None = None) -> CheckReport:
-    """Verify one checkpoint behind a progress bar; ``verified`` is as in :meth:`Checkpoint.verify`."""
+    """Verify one checkpoint behind a progress bar; ``verified`` is as in :func:`verify_checkpoint`."""
     progress = Progress(Terminal(sys.stderr), 1, text=size_text)
     try:
-        findings = checkpoint.verify(progress.show_part, verified=verified)
+        findings = verify_checkpoint(checkpoint, progress.show_part, verified=verified)
     finally:
         progress.clear()
     return CheckReport(path=checkpoint.path, findings=findings)

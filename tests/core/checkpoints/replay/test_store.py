@@ -18,6 +18,7 @@ from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segment_fi
 from strongbox.checkpoints.replay import store as store_module
 from strongbox.errors import CheckpointError, FormatError, StrongboxError
 from tests.core.checkpoints.replay.ring import FOLLOWS, PlainChange, Ring, blank, same_bits
+from tests.draws import drawn
 
 OPERATIONS = st.one_of(
     st.tuples(st.just("add"), st.integers(0, 40)),
@@ -31,7 +32,7 @@ def written_again(manifest: ReplayManifest) -> ReplayManifest:
     return ReplayManifest.from_json(json.loads(json.dumps(manifest.to_json())))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=drawn(60))
 @given(
     capacity=st.integers(1, 60),
     environments=st.integers(1, 3),
