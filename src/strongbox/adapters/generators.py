@@ -8,6 +8,7 @@ same value.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy
@@ -15,11 +16,27 @@ import numpy
 from ..errors import CheckpointError, UnsupportedError
 from ..values import RandomGenerator, SeedSequence
 from ..values.generators import BIT_GENERATORS
-from .restore import Restorer
 
-__all__ = ["LiveGenerator", "is_generator", "make_generator", "read_bits", "read_generator", "write_generator"]
+__all__ = [
+    "LiveGenerator",
+    "is_generator",
+    "make_bits",
+    "make_generator",
+    "read_bits",
+    "read_generator",
+    "write_generator",
+]
 
 LiveGenerator: TypeAlias = numpy.random.Generator | numpy.random.RandomState | random.Random
+
+MAKERS: dict[str, Callable[[numpy.random.SeedSequence], numpy.random.BitGenerator]] = {
+    "MT19937": numpy.random.MT19937,
+    "PCG64": numpy.random.PCG64,
+    "PCG64DXSM": numpy.random.PCG64DXSM,
+    "Philox": numpy.random.Philox,
+    "SFC64": numpy.random.SFC64,
+}
+"""numpy's bit generators, each by its name."""
 
 PYTHON_STATE_VERSION = 3
 """The layout of ``random.Random.getstate()`` since Python 3.2."""
@@ -61,8 +78,30 @@ def write_generator(live: LiveGenerator, value: RandomGenerator) -> None:
 
 def make_generator(value: RandomGenerator) -> numpy.random.Generator | numpy.random.RandomState:
     """A new generator of numpy with this state, and with the seeds that others are spawned from."""
-    made: numpy.random.Generator | numpy.random.RandomState = Restorer()(value)
-    return made
+    if value.kind == "RandomState":
+        made = numpy.random.RandomState(0)
+        made.set_state({"has_gauss": 0, "gauss": 0.0, **value.state})
+        return made
+    return numpy.random.Generator(make_bits(value))
+
+
+def make_bits(value: RandomGenerator) -> numpy.random.BitGenerator:
+    """New bits for a Generator, in this state."""
+    bits = MAKERS[value.bit_generator](_make_seed_sequence(value.seed_sequence))
+    bits.state = {key: item for key, item in value.state.items() if key not in ("has_gauss", "gauss")}
+    return bits
+
+
+def _make_seed_sequence(value: SeedSequence | None) -> numpy.random.SeedSequence:
+    """What the generator was seeded with; it matters to what is spawned from it alone."""
+    if value is None:
+        return numpy.random.SeedSequence(0)
+    return numpy.random.SeedSequence(
+        list(value.entropy) if isinstance(value.entropy, tuple) else value.entropy,
+        spawn_key=value.spawn_key,
+        pool_size=value.pool_size,
+        n_children_spawned=value.children,
+    )
 
 
 def _known(state: Any) -> str:
