@@ -26,6 +26,7 @@ from .errors import StrongboxError, StrongboxWarning
 from .limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from .adapters.own import Agent
     from .archive import PackedReplay, SaveReport, open_normalization
     from .archive import check_archive as check
     from .archive.difference import Difference
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .values import Normalization
 
 __all__ = [
+    "Agent",
     "Archive",
     "Keep",
     "Limits",
@@ -70,6 +72,10 @@ def __getattr__(name: str) -> Any:
         from .runs import Run
 
         return Run
+    if name == "Agent":
+        from .adapters.own.agent import Agent
+
+        return Agent
     if name == "Keep":
         from .checkpoints import Keep
 

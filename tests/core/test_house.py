@@ -63,7 +63,7 @@ MEANINGLESS_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", 
 PUBLIC_NAMES = {
     *("__version__", "open", "load", "save", "check", "convert", "diff", "open_normalization", "policy"),
     *("Archive", "Limits", "StrongboxError", "StrongboxWarning", "errors", "values"),
-    *("Keep", "Run"),
+    *("Agent", "Keep", "Run"),
 }
 """What a person may rely on; another name is a promise, and has to be meant as one."""
 

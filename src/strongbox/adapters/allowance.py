@@ -18,7 +18,7 @@ from ..errors import UnsupportedError
 from ..limits import DEFAULT_LIMITS
 from ..pickles import Budget, decode
 from ..values import SCHEDULE_NAMES
-from .load import REQUIRED
+from .load_model import REQUIRED
 
 __all__ = ["Allowance", "needed_names"]
 

@@ -7,7 +7,6 @@ member), so that a model is either as the archive has it or as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -22,7 +21,7 @@ from ..values import Space, describe
 from .algorithms import class_path
 from .attributes import known_base
 from .build import check_tensors, fill_tensors
-from .moments import OF_A_PARAMETER
+from .optimizers import check_optimizer
 from .restore import Restorer
 from .state import Filler, named_target
 
@@ -42,7 +41,9 @@ def check_into(model: BaseAlgorithm, archive: Archive) -> Draft:
         check_spaces(model, draft)
         check_tensors(model, draft, frozenset(), Filler(archive.release_memory))
         for name in draft.parameters:
-            _check_optimizer(named_target(model, name), draft.parameters[name], name)
+            target = named_target(model, name)
+            if isinstance(target, torch.optim.Optimizer):
+                check_optimizer(target, draft.parameters[name], name)
         _check_variables(model, draft)
         verify_tensors(archive)
     return draft
@@ -76,33 +77,6 @@ def check_spaces(model: BaseAlgorithm, draft: Draft) -> None:
         kept, live = draft.data.get(name), getattr(model, name)
         if not isinstance(kept, Space) or Restorer()(kept) != live:
             raise MismatchError(f"expected {name} to be {live}, as the model's is, found {describe(kept)}.")
-
-
-def _check_optimizer(optimizer: Any, tree: Mapping[Any, Any], name: str) -> None:
-    """Compare groups and shapes, which torch itself does not before it takes an optimizer's state."""
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        return
-    groups, state = tree.get("param_groups"), tree.get("state")
-    if not isinstance(groups, list) or not isinstance(state, Mapping):
-        raise MismatchError(f"expected the state of an optimizer in {name}, found none.")
-    live = [group["params"] for group in optimizer.param_groups]
-    found = [group.get("params") if isinstance(group, Mapping) else None for group in groups]
-    if not all(isinstance(numbers, list) for numbers in found) or list(map(len, live)) != [len(n or ()) for n in found]:
-        raise MismatchError(f"expected {sum(map(len, live))} parameters in {name}, found others.")
-    numbers = [number for group in found for number in group or ()]
-    parameters = dict(zip(numbers, (parameter for group in live for parameter in group), strict=True))
-    for number, kept in state.items():
-        _check_moments(parameters.get(number), kept, f"{name}, parameter {number}")
-
-
-def _check_moments(parameter: torch.Tensor | None, kept: Any, where: str) -> None:
-    if parameter is None or not isinstance(kept, Mapping):
-        raise MismatchError(f"expected the state of one of the optimizer's parameters in {where}, found another.")
-    for key, value in kept.items():
-        if key in OF_A_PARAMETER and value is not None and _shape(value) != tuple(parameter.shape):
-            raise MismatchError(
-                f"expected {key} of {tuple(parameter.shape)} in {where}, found {_shape(value) or type(value).__name__}."
-            )
 
 
 def _check_variables(model: BaseAlgorithm, draft: Draft) -> None:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from stable_baselines3.common.base_class import BaseAlgorithm
-
 from ..errors import StrongboxWarning
 from ..values import Normalization
 
@@ -98,6 +96,8 @@ def keep_normalization(model: Any, normalization: Normalization) -> None:
     ``set_env`` warns from then on where this agent is given an environment that normalizes nothing.
     """
     _NORMALIZATIONS[model] = normalization
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
     if not hasattr(BaseAlgorithm.set_env, "__wrapped__"):
         setattr(BaseAlgorithm, "set_env", _watch(BaseAlgorithm.set_env))  # noqa: B010
 
@@ -139,6 +139,8 @@ def find_report(model: Any) -> LoadReport:
 
 def attach_report(model: Any, report: LoadReport, *, quiet: Collection[str] = ()) -> None:
     """Keep a report for as long as the model lives, and warn where something stayed behind."""
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
     if PROPERTY not in vars(BaseAlgorithm):
         setattr(BaseAlgorithm, PROPERTY, property(find_report, doc=find_report.__doc__))
     _REPORTS[model] = report

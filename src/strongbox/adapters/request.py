@@ -11,10 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.utils import get_device
-
 from ..archive import Archive
 from ..errors import MismatchError, StrongboxError
 from ..values import ClassReference, FunctionReference
@@ -64,6 +60,9 @@ def read_replacements(replacements: Any) -> dict[str, Any]:
 
 def check_request(*, env: Any, device: Any, cls: Any) -> None:
     """Raise MismatchError for an environment, a device or a class that is none."""
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.utils import get_device
+
     if cls is not None and not (isinstance(cls, type) and issubclass(cls, BaseAlgorithm)):
         raise MismatchError(
             f"expected the class of an algorithm in cls, found {_shown(cls)}.", hint="Give one, such as cls=PPO."
@@ -83,7 +82,7 @@ def check_request(*, env: Any, device: Any, cls: Any) -> None:
 
 
 def _shown(given: Any) -> str:
-    return repr(given) if isinstance(given, str | int | torch.device) else type(given).__name__
+    return repr(given) if isinstance(given, str | int) or type(given).__name__ == "device" else type(given).__name__
 
 
 def refuse_twice(overrides: Iterable[str], replacements: Collection[str]) -> None:

@@ -11,10 +11,9 @@ import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
-import torch
 
 from .. import values
 from ..errors import RefusedError, UnsupportedError
@@ -22,25 +21,10 @@ from .classes import find_class, find_function
 from .generators import make_generator
 from .schedules import live_schedule
 
-__all__ = ["TORCH_DTYPES", "Restorer"]
+if TYPE_CHECKING:
+    import torch
 
-TORCH_DTYPES: dict[str, torch.dtype] = {
-    "bool": torch.bool,
-    "uint8": torch.uint8,
-    "int8": torch.int8,
-    "int16": torch.int16,
-    "int32": torch.int32,
-    "int64": torch.int64,
-    "uint16": torch.uint16,
-    "uint32": torch.uint32,
-    "uint64": torch.uint64,
-    "float16": torch.float16,
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-    "complex64": torch.complex64,
-    "complex128": torch.complex128,
-}
+__all__ = ["Restorer"]
 
 
 class Restorer:
@@ -53,7 +37,7 @@ class Restorer:
 
     def __init__(self, *, trust: Collection[str] = (), device: torch.device | str = "cpu") -> None:
         self.trust = trust
-        self.device = torch.device(device)
+        self.device = device
 
     def __call__(self, value: Any) -> Any:
         """The live object for a value; numbers, strings and None stand for themselves."""
@@ -122,7 +106,11 @@ def _restore_array(restore: Restorer, value: numpy.ndarray[Any, Any]) -> numpy.n
 
 
 def _restore_tensor(restore: Restorer, value: values.TorchTensor) -> torch.Tensor:
-    device = torch.device("cpu") if value.device == "cpu" else restore.device
+    import torch
+
+    from .dtypes import TORCH_DTYPES
+
+    device = "cpu" if value.device == "cpu" else restore.device
     tensor = torch.from_numpy(value.array.copy(order="C")).to(device, TORCH_DTYPES[value.dtype])
     if value.parameter:
         return torch.nn.Parameter(tensor, requires_grad=value.requires_grad)
@@ -130,14 +118,20 @@ def _restore_tensor(restore: Restorer, value: values.TorchTensor) -> torch.Tenso
 
 
 def _restore_device(restore: Restorer, value: values.Device) -> torch.device:
+    import torch
+
     return torch.device(value.name)
 
 
 def _restore_torch_dtype(restore: Restorer, value: values.TorchDtype) -> torch.dtype:
+    from .dtypes import TORCH_DTYPES
+
     return TORCH_DTYPES[value.name]
 
 
 def _restore_size(restore: Restorer, value: values.TorchSize) -> torch.Size:
+    import torch
+
     return torch.Size(value.sizes)
 
 

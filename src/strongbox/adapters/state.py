@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 from ..errors import MismatchError
 from ..tensors import Tensor, TorchName
-from .restore import TORCH_DTYPES
+from .dtypes import TORCH_DTYPES
 
-__all__ = ["Filler", "live_optimizers", "named_target"]
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+__all__ = ["Filler", "live_optimizers", "loads_itself", "named_target"]
 
 RELEASE_BYTES = 4 << 20
 """How much is read before the file's pages are given back."""
@@ -51,7 +53,7 @@ class Filler:
 
         A module with its own way of loading is the only judge of what it can load.
         """
-        if _loads_itself(module):
+        if loads_itself(module):
             return
         live = module.state_dict()
         _check_names(live, tree, name)
@@ -60,7 +62,7 @@ class Filler:
 
     def fill_module(self, module: torch.nn.Module, tree: Mapping[Any, Any], name: str) -> None:
         """Overwrite every parameter and buffer of a module whose names were checked."""
-        if _loads_itself(module):
+        if loads_itself(module):
             state = {key: self.torch_value(value) for key, value in tree.items()}
             _load(module.load_state_dict, state, name)
             return
@@ -128,7 +130,7 @@ def _fresh(tensor: Tensor) -> torch.Tensor:
     return torch.from_numpy(tensor.copy())
 
 
-def _loads_itself(module: torch.nn.Module) -> bool:
+def loads_itself(module: torch.nn.Module) -> bool:
     """Whether a module, or one inside it, has its own way of loading a state dict."""
     return any(
         part._load_state_dict_pre_hooks

@@ -16,7 +16,7 @@ import torch
 
 from ..errors import UnsupportedError
 from ..tensors import StorageData, TensorData, contiguous_strides
-from .restore import TORCH_DTYPES
+from .dtypes import TORCH_DTYPES
 
 __all__ = ["describe_tensor", "describe_tree"]
 

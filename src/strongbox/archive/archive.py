@@ -283,6 +283,16 @@ class Archive:
         return self.manifest.left_out if self.manifest else {}
 
     @property
+    def shared(self) -> Mapping[str, str]:
+        """Names of what the agent has twice, each with the name under which it is kept."""
+        return self.manifest.shared if self.manifest else {}
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the agent is one of a class that is not SB3's: Strongbox wrote it, and SB3's version is not in it."""
+        return self.manifest is not None and VERSION not in self.members
+
+    @property
     def other_members(self) -> list[str]:
         """Members that are no part of the layout; they are kept and never read."""
         known = KNOWN.union(map(resume_member, self.resume))

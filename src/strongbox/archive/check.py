@@ -52,12 +52,14 @@ class Finding:
 class CheckReport:
     """What the check of one file came to.
 
-    ``called`` counts, by dotted name, what an ordinary unpickler would have called to read ``data``.
+    ``called`` counts, by dotted name, what an ordinary unpickler would have called to read ``data``. ``is_own`` says
+    that the agent is of a class that is not SB3's.
     """
 
     path: str | None
     algorithm: str | None = None
     sb3_version: str | None = None
+    is_own: bool = False
     findings: list[Finding] = field(default_factory=list)
     called: dict[str, int] = field(default_factory=dict)
 
@@ -131,7 +133,7 @@ def _check_members(archive: Archive, report: CheckReport) -> Iterator[Finding]:
 
 def _check_manifest(archive: Archive, report: CheckReport) -> Iterator[Finding]:
     manifest = archive.manifest
-    report.sb3_version = archive.sb3_version
+    report.sb3_version, report.is_own = archive.sb3_version, archive.is_own
     if manifest is None:
         return
     expected = set(archive.members) - {MANIFEST}

@@ -5,7 +5,7 @@ An adapter captures a live agent into :class:`Contents`; the writer knows no fra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -64,7 +64,8 @@ class Contents:
     the agent was trained in. ``left_out`` says by name what the agent had and the archive does not hold, and
     why; ``shortened`` where texts in what it does hold were cut down, and why. ``resume`` maps names to values
     with a portable form: what an exact continuation needs besides. ``converted_from`` is the version of SB3 that wrote
-    what this was made from.
+    what this was made from. Of an agent of one's own, ``arrays`` names the variables that are numpy's, and ``shared``
+    maps other names of the same thing to the one that it is kept under.
     """
 
     algorithm: str
@@ -79,6 +80,8 @@ class Contents:
     left_out: Mapping[str, str] = field(default_factory=dict)
     shortened: Mapping[str, str] = field(default_factory=dict)
     converted_from: str = ""
+    arrays: Collection[str] = ()
+    shared: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def opaque(self) -> dict[str, Opaque]:

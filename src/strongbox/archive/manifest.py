@@ -40,6 +40,8 @@ class Manifest:
     ``approximate`` the name of a function to the largest error of the table that stands for it.
     ``environment`` is gymnasium's id of the one that the agent was trained in, None where it is not known.
     ``converted_from`` is the version of SB3 that wrote the archive which this one was made from, empty where none was.
+    ``arrays`` names the variables that are numpy's, the others being torch's; ``shared`` maps a name to the one under
+    which the same thing is kept, of an agent that has it twice.
     """
 
     algorithm: str
@@ -50,11 +52,14 @@ class Manifest:
     approximate: Mapping[str, float] = field(default_factory=dict)
     environment: str | None = None
     converted_from: str = ""
+    arrays: tuple[str, ...] = ()
+    shared: Mapping[str, str] = field(default_factory=dict)
     version: int = FORMAT_VERSION
 
     def to_bytes(self) -> bytes:
         """The JSON text, one line for each key."""
         origin = {"converted_from": self.converted_from} if self.converted_from else {}
+        own = {"arrays": list(self.arrays), "shared": dict(self.shared)}
         return dump_lines(
             {
                 "format": FORMAT_NAME,
@@ -67,6 +72,7 @@ class Manifest:
                 "opaque": {path: dict(part) for path, part in self.opaque.items()},
                 "left_out": dict(self.left_out),
                 "approximate": dict(self.approximate),
+                **{key: names for key, names in own.items() if names},
             }
         )
 
@@ -95,6 +101,8 @@ class Manifest:
                 left_out=_table(parsed, "left_out", str),
                 approximate=_table(parsed, "approximate", float),
                 environment=_environment(parsed),
+                arrays=_names(parsed, "arrays"),
+                shared=_table(parsed, "shared", str),
             )
 
 
@@ -122,6 +130,13 @@ def _table(parsed: dict[str, Any], key: str, kind: type) -> dict[str, Any]:
         if not isinstance(item, kind):
             raise FormatError(f"expected {kind.__name__} for {key}[{name!r}], found {type(item).__name__}.")
     return value
+
+
+def _names(parsed: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = parsed.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise FormatError(f"expected a list of names for {key!r}, found another.")
+    return tuple(value)
 
 
 def _strings(part: dict[str, Any], path: str) -> dict[str, str]:

@@ -158,6 +158,8 @@ def _manifest(contents: Contents) -> dict[str, Any]:
         "opaque": {path: {"type": part.type, "reason": part.reason} for path, part in contents.opaque.items()},
         "left_out": contents.left_out,
         "converted_from": contents.converted_from,
+        "arrays": tuple(contents.arrays),
+        "shared": contents.shared,
         "approximate": {name: table.largest_error for name, table in contents.approximate.items()},
     }
 

@@ -108,7 +108,8 @@ def _show(report: CheckReport, output: Terminal, arguments: argparse.Namespace) 
 
 def _block(report: CheckReport, output: Terminal, *, verbose: bool) -> Iterator[Line]:
     verdict, style = VERDICTS[report.exit_code]
-    made_by = f"{(report.algorithm or 'unknown algorithm').rpartition('.')[2]}, SB3 {report.sb3_version or 'unknown'}"
+    made_by = (report.algorithm or "unknown algorithm").rpartition(".")[2]
+    made_by += ", no agent of SB3's" if report.is_own else f", SB3 {report.sb3_version or 'unknown'}"
     yield [Span(f"{verdict:<10}", style), Span(f"  {report.path}  "), Span(made_by if report.readable else "", "dim")]
     for finding in report.findings[:MOST_FINDINGS]:
         yield from finding_lines(finding, output)

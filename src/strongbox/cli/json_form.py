@@ -44,6 +44,7 @@ def summary_json(summary: Summary) -> dict[str, Any]:
         "normalization": None if normalization is None else strict_json(normalization_to_json(normalization)),
         "opaque": opaque_json(summary.opaque),
         "left_out": dict(summary.left_out),
+        "shared": dict(summary.shared),
         "missing": {missing.name: missing.consequence for missing in summary.missing},
         "remarks": list(summary.remarks),
         "problems": [

@@ -41,7 +41,8 @@ def find_missing(archive: Archive, *, replay_beside: bool = False) -> tuple[Miss
     is neither in the archive nor known to lie beside it.
     """
     if not archive.resume:
-        return tuple(missing for missing, applies in RULES if applies(archive))
+        rules = RULES_OF_OWN if archive.is_own else RULES
+        return tuple(missing for missing, applies in rules if applies(archive))
     inexact = {"what is not exact": SAYS_NOTHING} if archive.inexact is None else archive.inexact
     missing = tuple(Missing(place, reason) for place, reason in inexact.items())
     if _is_off_policy(archive) and archive.replay is None and not replay_beside:
@@ -105,3 +106,9 @@ RULES = (
     _rule("horizon of schedules", "learn() stretches them over its own number of steps", _has_moving_schedule),
     _rule("callbacks and logger", "best results, counters and positions in logs begin anew"),
 )
+
+RULES_OF_OWN = (
+    _rule("random states", "those that are not the agent's own begin anew: Python's, numpy's and torch's global ones"),
+    _rule("environment", "its state, its generators and the counters of its wrappers begin anew"),
+)
+"""Of an agent of one's own, what is kept is told by name, and what was left out, too."""

@@ -43,7 +43,10 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """The layers of one part of an agent (``mlp_extractor``, ``critic_target``), all in one state dict."""
+    """The layers of one part of an agent (``mlp_extractor``, ``critic_target``), all in one state dict.
+
+    Of an agent of one's own the part is all of the state dict, and has no name besides.
+    """
 
     state_dict: str
     name: str

@@ -124,9 +124,10 @@ def _network_table(networks: Sequence[Network], terminal: Terminal) -> Section:
     names = name_width([layer.name for _, layer in pairs], terminal) + 2
     forms = min(max(len(_form(layer)) for _, layer in pairs), terminal.width - names - COUNT - 4)
     for network, layer in some(pairs):
-        has_title = len(network.layers) > 1
+        has_title = len(network.layers) > 1 or not network.name
         if has_title and layer is network.layers[0]:
-            title = terminal.fit(f"{network.state_dict}: {network.name}", names + forms + 2)
+            name = f": {network.name}" if network.name else ""
+            title = terminal.fit(f"{network.state_dict}{name}", names + forms + 2)
             yield [Span(f"  {title:<{names + forms + 2}}{network.parameters:>{COUNT},}")]
         name = ("  " if has_title else "") + terminal.fit(layer.name, names - 2)
         count = f"{layer.parameters + layer.buffers:>{COUNT},}"
@@ -199,6 +200,10 @@ def _left_out(summary: Summary, terminal: Terminal) -> Section:
     return rows("Left out when it was saved", summary.left_out, terminal)
 
 
+def _shared(summary: Summary, terminal: Terminal) -> Section:
+    return rows("The same thing, kept once", {name: f"is {kept}" for name, kept in summary.shared.items()}, terminal)
+
+
 def _missing(summary: Summary, terminal: Terminal) -> Section:
     texts = {missing.name: missing.consequence for missing in summary.missing}
     return rows("Missing for an exact continuation", texts, terminal)
@@ -213,6 +218,7 @@ SECTIONS: tuple[Callable[[Summary, Terminal], Section], ...] = (
     _networks,
     _optimizers,
     _normalization,
+    _shared,
     _state,
     _members,
     _opaque,

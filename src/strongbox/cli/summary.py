@@ -6,16 +6,17 @@ the other facts as they are: one broken part of a file does not hide the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..archive import Archive
 from ..errors import StrongboxError
+from ..tensors import Tensor
 from ..values import ConstantSchedule, LinearSchedule, Normalization, Opaque, Schedule, Space, TableSchedule
 from .missing import Missing, find_missing
-from .networks import Network, group_networks
+from .networks import Network, group_layers, group_networks
 from .optimizers import Optimizer, is_optimizer, read_optimizer
 from .plot import sample
 from .training import TRAINING_NAMES, Training, read_training
@@ -68,6 +69,7 @@ class Summary:
     normalization: Normalization | None = None
     opaque: Mapping[str, Opaque] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[Missing, ...] = ()
     remarks: tuple[str, ...] = ()
     problems: list[StrongboxError] = field(default_factory=list)
@@ -107,7 +109,8 @@ def _noting(summary: Summary) -> Iterator[None]:
 def _gather_identity(archive: Archive, summary: Summary) -> None:
     with _noting(summary):
         version = archive.sb3_version
-        summary.versions = {"Stable-Baselines3": version or "unknown", **archive.system_info}
+        sb3 = {} if archive.is_own else {"Stable-Baselines3": version or "unknown"}
+        summary.versions = {**sb3, **archive.system_info}
         summary.writer = f"Stable-Baselines3 {version or 'before 0.9'}"
     with _noting(summary):
         if archive.manifest is not None:
@@ -153,10 +156,19 @@ def _gather_tensors(archive: Archive, summary: Summary) -> None:
             state_dict = archive.parameters[name]
             if is_optimizer(state_dict):
                 summary.optimizers += (read_optimizer(name, state_dict),)
+            elif archive.is_own:
+                layers = group_layers(state_dict.tensors())
+                summary.networks += (Network(state_dict=name, name="", layers=layers),) if layers else ()
             else:
                 summary.networks += group_networks(name, state_dict.tensors())
     if archive.variables is not None:
-        summary.variables = group_networks("variables", archive.variables.tensors())
+        tensors = archive.variables.tensors()
+        summary.variables = group_networks("variables", tensors) if not archive.is_own else _single_networks(tensors)
+
+
+def _single_networks(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Network, ...]:
+    """The tensors of an agent of one's own, whose names are the paths of attributes, each by itself."""
+    return tuple(Network(state_dict="variables", name=layer.name, layers=(layer,)) for layer in group_layers(tensors))
 
 
 def _gather_statistics(archive: Archive, summary: Summary) -> None:
@@ -167,4 +179,4 @@ def _gather_losses(archive: Archive, summary: Summary) -> None:
     with _noting(summary):
         summary.opaque = archive.opaque
     with _noting(summary):
-        summary.left_out = archive.left_out
+        summary.left_out, summary.shared = archive.left_out, archive.shared

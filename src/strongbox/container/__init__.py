@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checksum import checksum, combine_crc
 from .directory import Directory, Member, read_directory
 from .formats import FileFormat, identify
+from .names import check_name
 from .source import Source, open_source
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "Written",
     "ZipPlan",
     "ZipWriter",
+    "check_name",
     "checksum",
     "combine_crc",
     "explain",

@@ -24,7 +24,7 @@ from ..archive import (
     open_normalization,
     write_archive,
 )
-from ..errors import MismatchError, locate
+from ..errors import MismatchError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..tensors import Storage, Tensor
 from ..values import Normalization, Opaque, Space
@@ -64,6 +64,7 @@ def convert(
                 archive, target, pickles=pickles, exclude=exclude, normalization=normalization, durable=durable
             )
     with locate(path=file.path):
+        _refuse_own(file)
         _refuse_same_file(file, target)
         excluded = frozenset((exclude,) if isinstance(exclude, str) else exclude)
         conversion = Conversion(file, excluded, normalization, pickles=pickles)
@@ -81,6 +82,14 @@ def convert(
         opaque=saved.opaque,
         approximate=saved.approximate,
     )
+
+
+def _refuse_own(archive: Archive) -> None:
+    if archive.is_own:
+        raise UnsupportedError(
+            f"expected an agent of Stable-Baselines3, found one of {archive.algorithm}, which SB3 cannot open.",
+            hint="It is in today's layout as it is: load it with strongbox.load(path, into=agent).",
+        )
 
 
 def _refuse_same_file(archive: Archive, target: Any) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from ..archive import Archive, ArchiveFile, open_archive
 from ..container import Directory
-from ..errors import FormatError, MismatchError, locate
+from ..errors import FormatError, MismatchError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..values import Normalization
 from .description import read_description
@@ -34,6 +34,11 @@ def open_policy(
     """
     archive = file if isinstance(file, Archive) else open_archive(file, limits=limits)
     with locate(path=archive.path):
+        if archive.is_own:
+            raise UnsupportedError(
+                f"expected an agent of SB3 or sb3-contrib, found one of {archive.algorithm}, whose own code acts.",
+                hint="Load it into such an agent: strongbox.load(path, into=agent).",
+            )
         statistics = _read_normalization(archive, normalize, limits)
         if POLICY in archive.parameters:
             weights = Weights(archive.parameters[POLICY], path=archive.path)

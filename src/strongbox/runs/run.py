@@ -222,15 +222,15 @@ def _watch(envs: Any) -> None:
 
 def _session_for(agent: Any, envs: Any) -> Session:
     """A session for a model of SB3, or for any other object."""
-    from ..adapters.loaded import loaded_classes
+    from ..adapters import is_sb3_class
 
-    if isinstance(agent, loaded_classes("stable_baselines3.common.base_class", "BaseAlgorithm")):
+    if is_sb3_class(type(agent)):
         from ..adapters.training import Session as LearningSession
 
         if envs is not UNSAID:
             raise MismatchError("expected no envs for a model of Stable-Baselines3, which has its own, found some.")
         return LearningSession(agent)
-    from ..adapters.own import Session as OwnSession
+    from ..adapters.own.session import Session as OwnSession
 
     if envs is UNSAID:
         raise MismatchError(

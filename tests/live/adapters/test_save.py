@@ -26,7 +26,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 import strongbox
 from strongbox.adapters import LeftBehind, load, save
-from strongbox.adapters.load import REQUIRED
+from strongbox.adapters.load_model import REQUIRED
 from strongbox.archive import Archive, check_archive, open_archive
 from strongbox.errors import MismatchError, StrongboxError, UnsupportedError
 from strongbox.values import Opaque

@@ -22,10 +22,11 @@ from ...archive import Archive
 from ...errors import MismatchError, StrongboxError, locate
 from ...values import describe, find_opaque
 from ..attributes import refuse_counter
+from ..dtypes import TORCH_DTYPES
 from ..environments.notes import Notes
 from ..environments.plain import copy_plain, revive
 from ..environments.spaces import capture_spaces, restore_spaces
-from ..restore import TORCH_DTYPES, Restorer
+from ..restore import Restorer
 from .settings import is_state
 
 __all__ = ["AgentState", "capture_agent", "read_agent"]

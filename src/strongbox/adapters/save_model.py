@@ -14,7 +14,7 @@ from ..archive import SaveReport, write_archive
 from ..errors import MismatchError
 from ..values import Normalization
 from .capture import capture
-from .load import REQUIRED
+from .load_model import REQUIRED
 from .normalization import capture_normalization
 from .report import kept_normalization
 from .request import read_names

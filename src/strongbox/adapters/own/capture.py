@@ -1,0 +1,170 @@
+"""A live agent of one's own as the contents of an archive: no pickles, tensors described and not copied."""
+
+from __future__ import annotations
+
+import platform
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy
+
+from ... import _version
+from ...archive import Contents, Entry
+from ...container import check_name
+from ...errors import StrongboxError, UnsupportedError
+from ...limits import DEFAULT_LIMITS
+from ..transfer import select
+from .agent import Agent
+from .data import NotKept, data_entry
+from .kinds import framework, is_jax_array, is_tensor
+from .states import state_tree
+from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
+
+__all__ = ["capture", "class_name", "contents_of", "walk_record"]
+
+RESERVED = ("pytorch_variables", "tensors")
+"""Names of members that no state dict may have."""
+
+OTHERS = 16
+"""Members besides those of state dicts, with some left for what a checkpoint adds."""
+
+
+def capture(agent: Any, *, exclude: Collection[str] = ()) -> Contents:
+    """Everything of an agent that an archive holds; ``agent`` is any object, or a :class:`strongbox.Agent`.
+
+    ``exclude`` are names, or patterns over names, to leave out. Raises MismatchError for one that matches nothing,
+    and UnsupportedError where a part has a name that no archive can hold.
+    """
+    if isinstance(agent, Agent):
+        return contents_of(agent.algorithm, walk_record(agent, exclude))
+    return contents_of(class_name(type(agent)), walk(agent, exclude=exclude))
+
+
+def class_name(kind: type) -> str:
+    """The full name of an agent's class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def contents_of(algorithm: str, found: Walk) -> Contents:
+    """The contents that the places of a walk come to; adds to ``found.left_out`` what turns out to have no value."""
+    data: dict[str, Entry] = {}
+    parameters: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    for place in list(found.places.values()):
+        try:
+            if place.kind == STATE:
+                _add_state(place, data, parameters)
+            elif place.kind == DATA:
+                data[place.path] = data_entry(place.live)
+            else:
+                variables[place.path] = _variable(place)
+        except StrongboxError as error:
+            if place.kind != DATA:
+                raise
+            is_state = not isinstance(error, NotKept) or error.is_state
+            found.left_out[place.path] = LeftOut(error.problem.rstrip("."), is_state)
+    _check_names(parameters)
+    gone = found.left_out.keys()
+    return Contents(
+        algorithm=algorithm,
+        data=dict(sorted(data.items())),
+        parameters=dict(sorted(parameters.items())),
+        variables=OrderedDict(sorted(variables.items())),
+        system_info=_system_info(),
+        left_out={path: left.reason for path, left in sorted(found.left_out.items())},
+        arrays=tuple(sorted(place.path for place in found.of(ARRAY))),
+        shared={path: kept for path, kept in sorted(found.shared.items()) if kept and kept not in gone},
+    )
+
+
+def walk_record(agent: Agent, exclude: Collection[str] = ()) -> Walk:
+    """The places of an agent that was put together by hand."""
+    found = Walk()
+    for name, tree in agent.parameters.items():
+        found.places[name] = Place(name, STATE, _Given(tree), _nowhere)
+    for name, value in agent.variables.items():
+        kind = ARRAY if isinstance(value, numpy.ndarray) else TENSOR
+        if not (kind == ARRAY or is_tensor(value) or is_jax_array(value)):
+            raise UnsupportedError(f"expected a tensor or an array for {name!r}, found {type(value).__name__}.")
+        _claim(found, name, Place(name, kind, value, _nowhere))
+    for name, value in agent.data.items():
+        _claim(found, name, Place(name, DATA, value, _nowhere))
+    for name in select(exclude, sorted(found.places), "exclude"):
+        del found.places[name]
+        found.left_out[name] = LeftOut("it was left out on request", is_state=False)
+    return found
+
+
+class _Given:
+    """A state dict that was given as such."""
+
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+
+    def state_dict(self) -> Any:
+        return self._tree
+
+
+def _claim(found: Walk, name: str, place: Place) -> None:
+    if name in found.places:
+        raise UnsupportedError(f"expected one part of the agent under each name, found two under {name!r}.")
+    found.places[name] = place
+
+
+def _nowhere(value: Any) -> None:
+    """What was put together by hand is not filled."""
+
+
+# -- one place ------------------------------------------------------------------------------------
+
+
+def _add_state(place: Place, data: dict[str, Entry], parameters: dict[str, Any]) -> None:
+    """A state dict as a file of tensors, or as data where such a file cannot hold it."""
+    state = place.live.state_dict()
+    tree = state_tree(state, place.path)
+    if tree is not None:
+        parameters[place.path] = tree
+        return
+    try:
+        data[place.path] = data_entry(state)
+    except StrongboxError as error:
+        raise UnsupportedError(
+            f"expected a state dict of tensors and plain data from {place.path!r}, found another: {error.problem}",
+            hint=f'Leave it out: exclude=["{place.path}"].',
+        ) from error
+
+
+def _variable(place: Place) -> Any:
+    if place.kind == TENSOR and is_tensor(place.live):
+        from ..trees import describe_tensor
+
+        return describe_tensor(place.live, place.path)
+    return numpy.asarray(place.live)
+
+
+def _check_names(parameters: Mapping[str, Any]) -> None:
+    for name in parameters:
+        try:
+            check_name(f"{name}.pth")
+            fits = name not in RESERVED and "/" not in name
+        except StrongboxError:
+            fits = False
+        if not fits:
+            raise UnsupportedError(
+                f"expected names that a file may have, found {name!r} as that of a state dict.",
+                hint="Give the attribute or key another name.",
+            )
+    if len(parameters) > DEFAULT_LIMITS.members - OTHERS:
+        raise UnsupportedError(
+            f"expected at most {DEFAULT_LIMITS.members - OTHERS} state dicts in one agent, found {len(parameters):,}.",
+            hint="Put networks together: torch.nn.ModuleList and ModuleDict are one state dict each.",
+        )
+
+
+def _system_info() -> str:
+    """The versions of what the agent is made with, where it has been imported."""
+    lines = [f"- Python: {platform.python_version()}", f"- Strongbox: {_version.__version__}"]
+    known = {"Numpy": "numpy", "PyTorch": "torch", "Gymnasium": "gymnasium", "JAX": "jax"}
+    found = {shown: getattr(framework(name), "__version__", None) for shown, name in known.items()}
+    return "".join(f"{line}\n" for line in (*lines, *(f"- {shown}: {it}" for shown, it in found.items() if it)))

@@ -1,0 +1,277 @@
+"""An archive goes into a live agent of one's own, in place: everything is compared first, and changed then.
+
+The walk of the live agent says what there is to fill; the archive is looked up by these names. So a file can say what
+stands in a place, and never which place: it names no attribute that is set, no method that is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+from ...archive import Archive
+from ...errors import FormatError, MismatchError, StrongboxError, locate
+from ...tensors import Tensor
+from ...values import Opaque, find_opaque
+from ..transfer import select
+from .capture import class_name
+from .data import data_entry
+from .kinds import framework, is_jax_array
+from .revive import Reviver
+from .states import StateFiller, is_certain
+from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
+
+__all__ = ["Plan", "check_into", "fill_into"]
+
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A state dict that stands in data, since a file of tensors cannot hold it."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An archive that has been compared with a live agent.
+
+    ``taken`` are the names that are filled, ``left`` what of the archive is not, with the reasons.
+    """
+
+    agent: Any
+    archive: Archive
+    skip: frozenset[str]
+    taken: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_into(agent: Any, archive: Archive, *, skip: Collection[str] = ()) -> Plan:
+    """Compare an archive with a live agent, and change nothing; gives what :func:`fill_into` takes, as often as needed.
+
+    ``skip`` are names, or patterns over names, to leave alone. Raises MismatchError where the class, a name, a shape,
+    the type of elements or the kind of a value is another, and FormatError where the archive is damaged.
+    """
+    with locate(path=archive.path):
+        _check_class(agent, archive)
+        found = _Comparison(agent, archive, frozenset(skip))
+        for member in archive.members:
+            if member.endswith(".pth"):
+                archive.members.verify(member)
+        return Plan(agent, archive, frozenset(skip), tuple(found.contents), found.left)
+
+
+def fill_into(plan: Plan) -> None:
+    """Put everything of an archive into the agent that it was compared with.
+
+    The agent is walked again, so that it may have been used in between. Raises MismatchError where it no longer fits,
+    or where a class of the caller's refuses its state; the agent is then as it was.
+    """
+    with locate(path=plan.archive.path):
+        _Comparison(plan.agent, plan.archive, plan.skip).fill()
+
+
+def _check_class(agent: Any, archive: Archive) -> None:
+    live, kept = class_name(type(agent)), archive.algorithm or ""
+    same = live == kept
+    if "__main__" in (live.partition(".")[0], kept.partition(".")[0]):
+        same = live.rpartition(".")[2] == kept.rpartition(".")[2]
+    if not same:
+        raise MismatchError(
+            f"expected an agent of {live}, found one of {kept or 'an unknown class'}.",
+            hint="Load it with neither into nor cls, and take the parts: strongbox.load(path).parameters.",
+        )
+
+
+class _Comparison:
+    """The places of a live agent, each with what an archive has for it."""
+
+    def __init__(self, agent: Any, archive: Archive, skip: frozenset[str]) -> None:
+        self._archive = archive
+        self._found = walk(agent)
+        self._reviver = Reviver(self._found.modules)
+        self._states = StateFiller(archive.release_memory)
+        self._shared = dict(archive.shared)
+        self._variables = archive.variables.raw if archive.variables is not None else {}
+        self._arrays = frozenset(archive.manifest.arrays if archive.manifest else ())
+        self._kept = {*archive.data, *archive.parameters, *self._variables}
+        self.left = dict(archive.left_out)
+        skipped = set(select(skip, sorted({*self._kept, *self._shared, *self._found.names}), "skip"))
+        self.left.update(dict.fromkeys(sorted(skipped), "left out on request"))
+        self.contents: dict[str, Any] = {}
+        self._check_names(skipped)
+        for path in self.contents:
+            self._check(self._found.places[path])
+
+    # -- names -------------------------------------------------------------------------------------
+
+    def _check_names(self, skipped: Collection[str]) -> None:
+        """Find what the archive has for each place; raises MismatchError for names that one of both lacks."""
+        missing, places = [], self._found.places
+        for path, place in places.items():
+            if path in skipped or path in self._archive.left_out:
+                continue
+            if path in self._kept or path in self._shared:
+                self.contents[path] = self._content(path, place)
+            elif place.kind != DATA or _has_value(place.live):
+                missing.append(path)
+        for path, kept in self._found.shared.items():
+            together = self._shared.get(path) == kept or kept in self._found.left_out
+            if path not in skipped and not together and path in (*self._kept, *self._shared):
+                raise MismatchError(
+                    f"expected {path!r} and {kept or 'the agent'!r} to be one, as they are in this agent, found two.",
+                    hint=f'Leave one of them alone: skip=["{path}"].',
+                )
+        strangers = sorted((self._kept | self._shared.keys()) - self._found.names - set(skipped))
+        if missing or strangers:
+            self._refuse(missing, strangers)
+        for path in sorted(self._kept & self._found.left_out.keys()):
+            self.left.setdefault(path, self._found.left_out[path].reason)
+
+    def _refuse(self, missing: list[str], strangers: list[str]) -> None:
+        parts = [f"without {_listed(missing)}"] if missing else []
+        parts += [f"with {_listed(strangers)}, which this agent does not have"] if strangers else []
+        names = sorted(map(repr, (missing + strangers)[:3]))
+        raise MismatchError(
+            f"expected the parts of this agent, found an archive {' and '.join(parts)}.",
+            hint=f"The agent has {_listed(sorted(self._found.places))}. Leave names alone: skip=[{', '.join(names)}].",
+        )
+
+    def _content(self, path: str, place: Place) -> Any:
+        """What the archive holds for a place, under its own name or that of what it was the same as."""
+        name, steps = path, 0
+        while name in self._shared and name not in self._kept:
+            name, steps = self._shared[name], steps + 1
+            if steps > len(self._shared):
+                raise FormatError(
+                    f"expected {path!r} to be shared with something, found that it goes round in circles."
+                )
+        if place.kind in (TENSOR, ARRAY) or (place.live is None and name in self._variables):
+            return self._tensor(name, path)
+        if place.kind == STATE and name in self._archive.parameters:
+            return self._archive.parameters[name].raw
+        if name in self._archive.data:
+            value = self._archive.data[name]
+            if isinstance(value, Opaque) or find_opaque(value):
+                raise MismatchError(f"expected a value that is understood for {path!r}, found none.")
+            return value if place.kind == DATA else _Kept(value)
+        raise MismatchError(f"expected {_article(place.kind)} for {path!r}, found something else.")
+
+    def _tensor(self, name: str, path: str) -> Tensor | None:
+        """The tensor of a place; None where there was none, as before the first of many steps."""
+        found = self._variables.get(name)
+        parts = name.split(".")
+        for cut in range(len(parts) - 1, 0, -1):
+            outer = ".".join(parts[:cut])
+            if found is None and outer in self._archive.parameters:
+                found = self._archive.parameters[outer].raw.get(".".join(parts[cut:]))
+        if found is None and name in self._archive.data and self._archive.data[name] is None:
+            return None
+        if not isinstance(found, Tensor):
+            raise MismatchError(f"expected a tensor for {path!r}, found something else.")
+        return found
+
+    # -- one place ---------------------------------------------------------------------------------
+
+    def _check(self, place: Place) -> None:
+        content = self.contents[place.path]
+        if isinstance(content, _Kept):
+            self._states.check_kept(place.live, self._reviver.build(content.value), place.path)
+        elif place.kind == STATE:
+            self._states.check(place.live, content, place.path)
+        elif place.kind == DATA and not isinstance(content, Tensor):
+            refused = self._reviver.refuse(place.live, content)
+            if refused is not None:
+                raise MismatchError(f"{refused}, for {place.path!r}.", hint=f'Leave it alone: skip=["{place.path}"].')
+        elif content is not None and place.live is not None:
+            _check_tensor(place, content)
+
+    def fill(self) -> None:
+        """Put everything in its place: what may refuse it first, with a way back."""
+        states = [place for place in self._found.of(STATE) if place.path in self.contents]
+        undo: list[Callable[[], None]] = []
+        try:
+            for place in sorted(states, key=lambda place: is_certain(place.live)):
+                content = self.contents[place.path]
+                if isinstance(content, _Kept):
+                    undo.append(self._states.give(place.live, self._reviver.build(content.value), place.path))
+                else:
+                    undo.append(self._states.fill(place.live, content, place.path))
+        except StrongboxError:
+            for put_back in reversed(undo):
+                put_back()
+            raise
+        for place in self._found.of(TENSOR, ARRAY):
+            if place.path in self.contents:
+                self._put(place, self._new_tensor(place.live, place.path))
+        for place in self._found.of(DATA):
+            content = self.contents.get(place.path)
+            if isinstance(content, Tensor):
+                self._put(place, self._new_tensor(None, place.path))
+            elif place.path in self.contents:
+                self._put(place, self._reviver.revive(place.live, content))
+        for rebuilt in self._found.rebuilt:
+            rebuilt.finish()
+        for restored in self._found.restored:
+            restored.finish()
+
+    def _put(self, place: Place, new: Any) -> None:
+        if new is not place.live or place.path in self._found.given:
+            place.put(new)
+
+    def _new_tensor(self, live: Any, path: str) -> Any:
+        """The live tensor or array, filled where that is possible, otherwise another."""
+        content = self.contents[path]
+        if content is None:
+            return None
+        if is_jax_array(live):
+            return framework("jax.numpy").asarray(content.copy())
+        is_array = path in self._arrays or framework("torch") is None
+        if isinstance(live, numpy.ndarray) or (live is None and is_array):
+            if live is None or not live.flags.writeable or live.shape != content.shape:
+                return content.copy()
+            content.copy_into(live)
+            return live
+        from ..state import Filler
+
+        filler = Filler(self._archive.release_memory)
+        if live is None or live.shape != content.shape:
+            fresh = filler.torch_value(content)
+            like = content if live is None else live
+            return (fresh if live is None else fresh.to(live.device)).requires_grad_(like.requires_grad)
+        filler.fill_tensor(live, content, path)
+        return live
+
+
+def _check_tensor(place: Place, content: Tensor) -> None:
+    live = place.live
+    dtype = str(live.dtype).removeprefix("torch.")
+    shape = tuple(live.shape)
+    empty = 0 in shape or 0 in content.shape  # What grows from nothing has another shape each time.
+    if (shape != content.shape and not empty) or dtype != content.dtype:
+        raise MismatchError(
+            f"expected {dtype} of {shape} for {place.path!r}, found {content.dtype} of {content.shape}.",
+            hint=f'Leave it alone: skip=["{place.path}"].',
+        )
+
+
+def _has_value(live: Any) -> bool:
+    """Whether a save would have kept some plain data, so that an archive should have it."""
+    try:
+        data_entry(live)
+    except StrongboxError:
+        return False
+    return True
+
+
+def _article(kind: str) -> str:
+    return "an array" if kind == ARRAY else f"a {kind}" if kind != DATA else "plain data"
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = sorted(names)[:_LISTED]
+    return ", ".join(shown) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "") or "nothing"

@@ -1,0 +1,149 @@
+"""What a live object is, told without importing the framework that it is of.
+
+An object of torch, jax, gymnasium or SB3 exists only where its module has been imported, so each is looked for in
+``sys.modules``: an agent of numpy alone is recognised, kept and loaded without any of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import sysconfig
+import types
+from typing import Any
+
+__all__ = [
+    "framework",
+    "is_environment",
+    "is_jax_array",
+    "is_module",
+    "is_optimizer",
+    "is_own_class",
+    "is_replay_buffer",
+    "is_space",
+    "is_stateful",
+    "is_tensor",
+    "is_torch_generator",
+    "why_no_part",
+]
+
+WALKED = frozenset(
+    (
+        "gymnasium.wrappers.utils.RunningMeanStd",
+        "stable_baselines3.common.noise.NormalActionNoise",
+        "stable_baselines3.common.noise.OrnsteinUhlenbeckActionNoise",
+        "stable_baselines3.common.noise.VectorizedActionNoise",
+        "stable_baselines3.common.running_mean_std.RunningMeanStd",
+    )
+)
+"""Classes of libraries whose attributes are all of their state, and which people put into agents of their own."""
+
+LIBRARIES = tuple(
+    dict.fromkeys(f"{folder.rstrip('/')}/" for name in ("purelib", "platlib") if (folder := sysconfig.get_path(name)))
+)
+"""Where installed packages lie."""
+
+FUNCTIONS = (
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodWrapperType,
+    types.WrapperDescriptorType,
+)
+
+
+def framework(name: str) -> Any:
+    """A module by its full name where it has been imported, or else None."""
+    return sys.modules.get(name)
+
+
+def is_tensor(live: Any) -> bool:
+    """Whether an object is a tensor of torch, a parameter of a network included."""
+    torch = framework("torch")
+    return torch is not None and isinstance(live, torch.Tensor)
+
+
+def is_module(live: Any) -> bool:
+    """Whether an object is a network of torch."""
+    torch = framework("torch")
+    return torch is not None and isinstance(live, torch.nn.Module)
+
+
+def is_optimizer(live: Any) -> bool:
+    """Whether an object is an optimizer of torch."""
+    torch = framework("torch")
+    return torch is not None and isinstance(live, torch.optim.Optimizer)
+
+
+def is_torch_generator(live: Any) -> bool:
+    """Whether an object is a random generator of torch."""
+    torch = framework("torch")
+    return torch is not None and isinstance(live, torch.Generator)
+
+
+def is_jax_array(live: Any) -> bool:
+    """Whether an object is an array of jax, which nobody can write into."""
+    jax = framework("jax")
+    return jax is not None and isinstance(live, jax.Array)
+
+
+def is_space(live: Any) -> bool:
+    """Whether an object is a space of gymnasium."""
+    gymnasium = framework("gymnasium")
+    return gymnasium is not None and isinstance(live, gymnasium.Space)
+
+
+def is_stateful(live: Any) -> bool:
+    """Whether the class of an object gives a state dict and takes one."""
+    kind = type(live)
+    return callable(getattr(kind, "state_dict", None)) and callable(getattr(kind, "load_state_dict", None))
+
+
+def is_environment(live: Any) -> bool:
+    """Whether an object is an environment, or several, of gymnasium or SB3, or behaves as one."""
+    known = (
+        ("gymnasium", "Env"),
+        ("gymnasium.vector", "VectorEnv"),
+        ("stable_baselines3.common.vec_env.base_vec_env", "VecEnv"),
+    )
+    if any(isinstance(live, found) for module, name in known if (found := getattr(framework(module), name, None))):
+        return True
+    kind = type(live)
+    return all(hasattr(kind, name) for name in ("reset", "step", "close")) and hasattr(live, "action_space")
+
+
+def is_replay_buffer(live: Any) -> bool:
+    """Whether an object is a replay buffer of SB3's."""
+    buffers = framework("stable_baselines3.common.buffers")
+    return buffers is not None and isinstance(live, buffers.ReplayBuffer)
+
+
+def is_own_class(kind: type, root: str) -> bool:
+    """Whether the attributes of a class's objects are all of their state: a class of the caller's, or a plain record.
+
+    ``root`` is the package of the agent itself. What an installed library makes of its objects is its own matter, but
+    for dataclasses, whose fields say what they hold.
+    """
+    if kind in (types.SimpleNamespace, argparse.Namespace) or f"{kind.__module__}.{kind.__qualname__}" in WALKED:
+        return True
+    package = kind.__module__.partition(".")[0]
+    if package == root or package == "__main__":
+        return True
+    if package in sys.stdlib_module_names:
+        return False
+    if "__dataclass_fields__" in vars(kind) or hasattr(kind, "__strongbox_state__"):
+        return True
+    file = getattr(framework(kind.__module__), "__file__", None)
+    return file is not None and not str(file).startswith(LIBRARIES)
+
+
+def why_no_part(live: Any) -> tuple[str, bool]:
+    """Why an object of no known kind is left out, in words, and whether it may well be a part of the agent's state."""
+    kind = type(live)
+    if isinstance(live, FUNCTIONS) or kind.__name__ in ("partial", "ufunc", "PjitFunction"):
+        return "it is a function, which the agent's own code makes", False
+    if isinstance(live, types.ModuleType):
+        return "it is a module, which the agent's own code imports", False
+    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+        return f"it is a {kind.__module__}.{kind.__qualname__}, which belongs to the running process", False
+    return f"it is a {kind.__module__}.{kind.__qualname__}, whose state is not known", True

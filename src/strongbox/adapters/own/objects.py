@@ -1,0 +1,70 @@
+"""The attributes of an object: which it has, which its class leaves out, and how one of them is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ...errors import MismatchError
+from ..request import read_names
+from .kinds import framework, is_module
+
+__all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute"]
+
+INTERNAL = frozenset(("__dict__", "__weakref__"))
+"""Slots that hold no attribute."""
+
+REPORT = "strongbox_report"
+"""What a load leaves on an agent."""
+
+
+def attributes_of(live: Any) -> dict[str, Any]:
+    """The attributes of an object by name, in order: those in its slots and its dictionary, or what it says itself."""
+    if hasattr(type(live), "__strongbox_state__"):
+        return _own_state(live)
+    found = {name: getattr(live, name) for name in _slots(type(live)) if hasattr(live, name)}
+    found.update(getattr(live, "__dict__", {}))
+    found.pop(REPORT, None)
+    if is_module(live):
+        found = {name: value for name, value in found.items() if name not in _of_every_module()}
+    return dict(sorted(found.items()))
+
+
+def _own_state(live: Any) -> dict[str, Any]:
+    state = live.__strongbox_state__()
+    if not isinstance(state, Mapping) or not all(type(name) is str for name in state):
+        raise MismatchError(
+            f"expected a mapping by name from {type(live).__qualname__}.__strongbox_state__, "
+            f"found {type(state).__name__}."
+        )
+    return dict(sorted(state.items()))
+
+
+def _slots(kind: type) -> Iterator[str]:
+    for base in kind.__mro__:
+        listed = vars(base).get("__slots__", ())
+        for name in (listed,) if isinstance(listed, str) else listed:
+            if name not in INTERNAL:
+                yield f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and name[-2:] != "__" else name
+
+
+def _of_every_module() -> frozenset[str]:
+    """What torch itself keeps in each of its networks."""
+    torch = framework("torch")
+    return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl"))
+
+
+def names_left_out(kind: type) -> frozenset[str]:
+    """The names and patterns that a class and those that it is derived from leave out."""
+    found: frozenset[str] = frozenset()
+    for base in kind.__mro__:
+        found |= read_names(vars(base).get("__strongbox_exclude__"), "__strongbox_exclude__")
+    return found
+
+
+def put_attribute(live: Any, name: str) -> Callable[[Any], None]:
+    """What sets one attribute; of a frozen dataclass, too, whose fields are this agent's to restore."""
+    parameters = getattr(type(live), "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        return lambda value: object.__setattr__(live, name, value)
+    return lambda value: setattr(live, name, value)
