@@ -7,6 +7,7 @@
     model = strongbox.load("ppo.zip", env=env)       # a live SB3 model, ready to learn on
     strongbox.save(model, "ppo.zip")                 # an unmodified SB3 opens it
     strongbox.convert("old.zip", "new.zip")          # an agent of any SB3 since 0.6 as one of today
+    strongbox.save(agent, "mine.zip")                # any object of your own, torch's or numpy's; load(…, into=agent)
     model = strongbox.Run("runs/1").resume(make_model)  # training that goes on exactly, whatever stopped it
 
 Importing this package loads numpy and the standard library only.
@@ -160,6 +161,10 @@ def load(
 ) -> Any:
     """Load an agent as a live model of SB3 or sb3-contrib, ready to predict and, with ``env``, to learn on.
 
+    An agent of a class that is not SB3's goes into a live one (``into``), in place, when everything has been compared;
+    ``cls`` makes one of what its constructor takes and data has; with neither, a :class:`strongbox.Agent` has its
+    parts. Of the other options it has ``device`` and ``skip``, which takes patterns. The rest is about SB3's agents.
+
     ``env`` is a gymnasium environment or VecEnv whose spaces are the agent's; statistics of
     VecNormalize that were saved with the agent are put back onto it. ``device`` is torch's
     (``"auto"``: CUDA where there is one). ``cls`` demands a class: an archive of another is an error.
@@ -243,7 +248,10 @@ def save(
     include: str | Collection[str] = (),
     normalization: Any = "auto",
 ) -> SaveReport:
-    """Save a live model of SB3 or sb3-contrib as an archive that an unmodified SB3 opens.
+    """Save a live agent: one of SB3 or sb3-contrib as an archive that an unmodified SB3 opens, any other as its parts.
+
+    What an agent of one's own consists of is said in docs/how-to/own-agent.md: it is written without pickles;
+    ``exclude`` takes patterns, too, and ``include`` and ``normalization`` are SB3's alone.
 
     The file is replaced in one step: a save that fails or is killed leaves the old one as it was.
     ``pickles=False`` writes no pickle into data, and raises UnsupportedError naming the culprits where

@@ -19,6 +19,8 @@ MANIFEST = Manifest(
     left_out={"connection": "cannot be pickled"},
     approximate={"learning_rate": 1e-7},
     environment="ALE/Breakout-v5",
+    arrays=("table",),
+    shared={"target": "actor", "parameters.0": "actor.0.weight"},
 )
 
 
@@ -34,6 +36,20 @@ def test_an_environment_that_is_not_known_is_no_key() -> None:
     content = replace(MANIFEST, environment=None).to_bytes()
     assert b"environment" not in content
     assert Manifest.from_bytes(content).environment is None
+
+
+def test_what_an_agent_of_sb3_has_not_is_no_key() -> None:
+    content = replace(MANIFEST, arrays=(), shared={}).to_bytes()
+    assert b"arrays" not in content
+    assert b"shared" not in content
+    found = Manifest.from_bytes(content)
+    assert (found.arrays, found.shared) == ((), {})
+
+
+@pytest.mark.parametrize("changes", [{"arrays": "table"}, {"arrays": [1]}, {"shared": ["a"]}, {"shared": {"a": 1}}])
+def test_names_of_arrays_and_of_what_is_shared_are_text(changes: dict[str, Any]) -> None:
+    with pytest.raises(FormatError):
+        Manifest.from_bytes(changed(**changes))
 
 
 def test_keys_of_later_writers_are_no_fault() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import platform
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy
@@ -12,12 +15,12 @@ import numpy
 from ... import _version
 from ...archive import Contents, Entry
 from ...container import check_name
-from ...errors import StrongboxError, UnsupportedError
+from ...errors import LimitError, StrongboxError, UnsupportedError
 from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
-from .kinds import framework, is_jax_array, is_tensor
+from .kinds import is_jax_array, is_tensor, jax_numbers
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
@@ -59,6 +62,9 @@ def contents_of(algorithm: str, found: Walk) -> Contents:
                 data[place.path] = data_entry(place.live)
             else:
                 variables[place.path] = _variable(place)
+        except LimitError as error:
+            error.hint = f'Leave it out, exclude=["{place.path}"], or keep it as an array.'
+            raise
         except StrongboxError as error:
             if place.kind != DATA:
                 raise
@@ -140,7 +146,7 @@ def _variable(place: Place) -> Any:
         from ..trees import describe_tensor
 
         return describe_tensor(place.live, place.path)
-    return numpy.asarray(place.live)
+    return numpy.asarray(jax_numbers(place.live) if is_jax_array(place.live) else place.live)
 
 
 def _check_names(parameters: Mapping[str, Any]) -> None:
@@ -162,9 +168,11 @@ def _check_names(parameters: Mapping[str, Any]) -> None:
         )
 
 
+@functools.lru_cache(maxsize=1)
 def _system_info() -> str:
-    """The versions of what the agent is made with, where it has been imported."""
-    lines = [f"- Python: {platform.python_version()}", f"- Strongbox: {_version.__version__}"]
-    known = {"Numpy": "numpy", "PyTorch": "torch", "Gymnasium": "gymnasium", "JAX": "jax"}
-    found = {shown: getattr(framework(name), "__version__", None) for shown, name in known.items()}
-    return "".join(f"{line}\n" for line in (*lines, *(f"- {shown}: {it}" for shown, it in found.items() if it)))
+    """The versions of what is installed, whether or not it has been imported: the same at every save."""
+    versions = {"Python": platform.python_version(), "Strongbox": _version.__version__}
+    for shown, name in (("Numpy", "numpy"), ("PyTorch", "torch"), ("Gymnasium", "gymnasium"), ("JAX", "jax")):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[shown] = metadata.version(name)
+    return "".join(f"- {shown}: {version}\n" for shown, version in versions.items())

@@ -60,6 +60,8 @@ def to_data(live: Any, depth: int = 0) -> Any:
         raise NotKept("it is nested deeper than what is kept of an agent")
     if kind in THEMSELVES:
         return _without_paths(live) if kind is str else live
+    if isinstance(live, dict | list) and kind not in MAPPINGS and kind is not list and _is_bare(live):
+        kind = dict if isinstance(live, dict) else list
     if kind in MAPPINGS:
         return MAPPINGS[kind]((_key(key), to_data(item, depth + 1)) for key, item in live.items())
     if kind in (list, tuple):
@@ -75,6 +77,12 @@ def to_data(live: Any, depth: int = 0) -> Any:
         raise NotKept("it is an environment", is_state=False)
     reason, is_state = why_no_part(live)
     raise NotKept(reason, is_state=is_state)
+
+
+def _is_bare(live: Any) -> bool:
+    """Whether an object of a class derived from a container is no more than its items."""
+    attributes = getattr(live, "__dict__", None)
+    return not attributes or attributes is live
 
 
 def _without_paths(text: str) -> str:

@@ -17,9 +17,10 @@ from ...errors import FormatError, MismatchError, StrongboxError, locate
 from ...tensors import Tensor
 from ...values import Opaque, find_opaque
 from ..transfer import select
+from .bounds import check_bounds
 from .capture import class_name
 from .data import data_entry
-from .kinds import framework, is_jax_array
+from .kinds import framework, is_jax_array, jax_numbers, like_jax
 from .revive import Reviver
 from .states import StateFiller, is_certain
 from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
@@ -58,6 +59,7 @@ def check_into(agent: Any, archive: Archive, *, skip: Collection[str] = ()) -> P
     """
     with locate(path=archive.path):
         _check_class(agent, archive)
+        check_bounds(archive)
         found = _Comparison(agent, archive, frozenset(skip))
         for member in archive.members:
             if member.endswith(".pth"):
@@ -229,17 +231,17 @@ class _Comparison:
         if content is None:
             return None
         if is_jax_array(live):
-            return framework("jax.numpy").asarray(content.copy())
+            return like_jax(live, content.copy())
         is_array = path in self._arrays or framework("torch") is None
         if isinstance(live, numpy.ndarray) or (live is None and is_array):
             if live is None or not live.flags.writeable or live.shape != content.shape:
                 return content.copy()
-            content.copy_into(live)
+            live[...] = content.numpy()
             return live
         from ..state import Filler
 
         filler = Filler(self._archive.release_memory)
-        if live is None or live.shape != content.shape:
+        if live is None or live.shape != content.shape or _overlaps(live):
             fresh = filler.torch_value(content)
             like = content if live is None else live
             return (fresh if live is None else fresh.to(live.device)).requires_grad_(like.requires_grad)
@@ -248,8 +250,8 @@ class _Comparison:
 
 
 def _check_tensor(place: Place, content: Tensor) -> None:
-    live = place.live
-    dtype = str(live.dtype).removeprefix("torch.")
+    live = jax_numbers(place.live) if is_jax_array(place.live) else place.live
+    dtype = live.dtype.name if hasattr(live.dtype, "name") else str(live.dtype).removeprefix("torch.")
     shape = tuple(live.shape)
     empty = 0 in shape or 0 in content.shape  # What grows from nothing has another shape each time.
     if (shape != content.shape and not empty) or dtype != content.dtype:
@@ -257,6 +259,11 @@ def _check_tensor(place: Place, content: Tensor) -> None:
             f"expected {dtype} of {shape} for {place.path!r}, found {content.dtype} of {content.shape}.",
             hint=f'Leave it alone: skip=["{place.path}"].',
         )
+
+
+def _overlaps(live: Any) -> bool:
+    """Whether several elements of a tensor are one, so that it cannot be written into."""
+    return any(stride == 0 and size > 1 for size, stride in zip(live.shape, live.stride(), strict=True))
 
 
 def _has_value(live: Any) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import sysconfig
 import types
+from pathlib import PurePath
 from typing import Any
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "is_stateful",
     "is_tensor",
     "is_torch_generator",
+    "jax_numbers",
+    "like_jax",
     "why_no_part",
 ]
 
@@ -38,10 +40,8 @@ WALKED = frozenset(
 )
 """Classes of libraries whose attributes are all of their state, and which people put into agents of their own."""
 
-LIBRARIES = tuple(
-    dict.fromkeys(f"{folder.rstrip('/')}/" for name in ("purelib", "platlib") if (folder := sysconfig.get_path(name)))
-)
-"""Where installed packages lie."""
+LIBRARIES = frozenset(("site-packages", "dist-packages"))
+"""Folders in which installed packages lie."""
 
 FUNCTIONS = (
     types.FunctionType,
@@ -87,6 +87,21 @@ def is_jax_array(live: Any) -> bool:
     return jax is not None and isinstance(live, jax.Array)
 
 
+def jax_numbers(live: Any) -> Any:
+    """The numbers of an array of jax; of a random key, those that it is made of."""
+    jax = framework("jax")
+    is_key = jax.dtypes.issubdtype(live.dtype, jax.dtypes.prng_key)
+    return jax.random.key_data(live) if is_key else live
+
+
+def like_jax(live: Any, numbers: Any) -> Any:
+    """An array of jax with these numbers, or a random key where the live one is a key."""
+    jax = framework("jax")
+    made = jax.numpy.asarray(numbers)
+    is_key = jax.dtypes.issubdtype(live.dtype, jax.dtypes.prng_key)
+    return jax.random.wrap_key_data(made, impl=jax.random.key_impl(live)) if is_key else made
+
+
 def is_space(live: Any) -> bool:
     """Whether an object is a space of gymnasium."""
     gymnasium = framework("gymnasium")
@@ -109,7 +124,8 @@ def is_environment(live: Any) -> bool:
     if any(isinstance(live, found) for module, name in known if (found := getattr(framework(module), name, None))):
         return True
     kind = type(live)
-    return all(hasattr(kind, name) for name in ("reset", "step", "close")) and hasattr(live, "action_space")
+    methods, spaces = ("reset", "step", "close"), ("observation_space", "action_space")
+    return all(hasattr(kind, name) for name in methods) and all(hasattr(live, name) for name in spaces)
 
 
 def is_replay_buffer(live: Any) -> bool:
@@ -134,7 +150,7 @@ def is_own_class(kind: type, root: str) -> bool:
     if "__dataclass_fields__" in vars(kind) or hasattr(kind, "__strongbox_state__"):
         return True
     file = getattr(framework(kind.__module__), "__file__", None)
-    return file is not None and not str(file).startswith(LIBRARIES)
+    return file is not None and LIBRARIES.isdisjoint(PurePath(file).parts)
 
 
 def why_no_part(live: Any) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -26,7 +26,6 @@ MT_LEFT, MT_NEXT, MT_WORDS = 8, 16, 624
 """Where torch's CPU generator holds how many words are left and whether it was seeded, and the next word (uint64)."""
 
 ROWS = (list, tuple, deque)
-MAPPINGS = (dict, OrderedDict, defaultdict, Counter)
 
 
 class Reviver:
@@ -50,7 +49,7 @@ class Reviver:
             return f"expected {live.dtype} of {live.shape}, found {value.dtype} of {value.shape}"
         try:
             self.build(value, live)
-        except MismatchError as error:
+        except StrongboxError as error:
             return error.problem.rstrip(".")
         return None
 
@@ -65,6 +64,7 @@ class Reviver:
             return _fill_generator(live, value)
         new = self.build(value, live)
         kind = type(live)
+        items = dict if isinstance(live, dict) else list if isinstance(live, list) else kind
         if isinstance(live, numpy.ndarray) and isinstance(new, numpy.ndarray):
             if live.dtype == new.dtype and live.shape == new.shape and live.flags.writeable:
                 live[...] = new
@@ -72,12 +72,12 @@ class Reviver:
         elif is_space(live) and live == new:
             _share_generators(live, new)
             return live
-        elif kind in MAPPINGS and isinstance(new, dict):
+        elif isinstance(live, dict) and isinstance(new, dict):
             live.clear()
             for key, item in new.items():
                 live[key] = item
             return live
-        elif (kind in (list, set, bytearray) and type(new) is kind) or _same_deque(live, new):
+        elif (items in (list, set, bytearray) and type(new) is items) or _same_deque(live, new):
             live.clear()
             live.update(new) if kind is set else live.extend(new)
             return live

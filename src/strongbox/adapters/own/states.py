@@ -78,6 +78,8 @@ class StateFiller:
             from ..optimizers import check_optimizer
 
             check_optimizer(live, tree, path)
+            for group, kept in zip(live.param_groups, tree["param_groups"], strict=True):
+                _check_kinds(group, kept, path)
         else:
             _check_names(live, tree, path)
 
@@ -170,10 +172,14 @@ def _check_names(live: Any, tree: Mapping[Any, Any], path: str) -> None:
             f"expected {', '.join(sorted(map(str, names)))} in {path}, found {'another' if strangers else 'no'} "
             f"{shown[0][:100]!r}."
         )
-    for name in names & set(tree):
-        live_kind, kind = _kind(state[name]), _kind(tree[name])
-        if "nothing" not in (live_kind, kind) and live_kind != kind:
-            raise MismatchError(f"expected {live_kind} for {name!r} in {path}, found {kind}.")
+    _check_kinds(state if names else {}, tree, path)
+
+
+def _check_kinds(live: Mapping[Any, Any], tree: Mapping[Any, Any], path: str) -> None:
+    for name in live.keys() & tree.keys():
+        expected, found = _kind(live[name]), _kind(tree[name])
+        if "nothing" not in (expected, found) and expected != found:
+            raise MismatchError(f"expected {expected} for {name!r} in {path}, found {found}.")
 
 
 def _kind(value: Any) -> str:

@@ -33,6 +33,7 @@ from .kinds import (
     is_stateful,
     is_tensor,
     is_torch_generator,
+    jax_numbers,
 )
 from .memory import Memory
 from .objects import attributes_of, names_left_out, put_attribute
@@ -208,18 +209,23 @@ class _Walker:
             self._see(path, live)
             self.found.replay_buffers[path] = live
             self._leave(path, "it is a replay buffer, which a run keeps beside the agent")
-        elif is_tensor(live) or is_jax_array(live):
+        elif is_tensor(live):
             self._add(path, TENSOR, live, put)
+        elif is_jax_array(live):
+            self._add(path, TENSOR if _is_numeric(jax_numbers(live)) else DATA, live, put)
         elif isinstance(live, numpy.ndarray):
-            self._add(path, ARRAY if live.dtype.kind in "biufc" else DATA, live, put)
+            plain = type(live) in (numpy.ndarray, numpy.memmap) and _is_numeric(live)
+            self._add(path, ARRAY if plain else DATA, live, put)
         elif is_generator(live) or is_torch_generator(live) or is_space(live):
             self._see(path, live)
             self._add(path, DATA, live, put)
         elif is_stateful(live) and not hasattr(type(live), "__strongbox_state__"):
             self._see(path, live)
-            self._add(path, STATE, getattr(live, "_orig_mod", live) if is_module(live) else live, put)
-            if is_module(live):
-                self._module(path, live, depth)
+            kept = getattr(live, "_orig_mod", live) if is_module(live) else live  # of a compiled network the one inside
+            self._see(path, kept)
+            self._add(path, STATE, kept, put)
+            if is_module(kept):
+                self._module(path, kept, depth)
         elif is_environment(live):
             self.found.environments[path] = live
             self._leave(path, "it is an environment", is_state=False)
@@ -338,6 +344,11 @@ class _Walker:
                 self._unmatched.discard(pattern)
                 return reason
         return None
+
+
+def _is_numeric(array: Any) -> bool:
+    """Whether a file of tensors has a type for the elements of an array, of numpy or jax."""
+    return array.dtype.kind in "biufc" and array.dtype.char not in "gG"
 
 
 def _joined(path: str, name: Any) -> str:

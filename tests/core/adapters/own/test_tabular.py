@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import strongbox
-from strongbox.errors import MismatchError, StrongboxError, UnsupportedError
+from strongbox.errors import LimitError, MismatchError, StrongboxError, UnsupportedError
 from strongbox.values import same
 
 
@@ -56,6 +56,14 @@ class Statistics:
         self.mean, self.count = state["mean"], state["count"]
 
 
+class AttributeDict(dict[str, Any]):
+    """A dictionary whose items are attributes, too."""
+
+    def __init__(self, **items: Any) -> None:
+        super().__init__(items)
+        self.__dict__ = self
+
+
 class QLearner:
     """An agent with everything that a table and a loop may need."""
 
@@ -77,6 +85,8 @@ class QLearner:
         self.statistics = Statistics()
         self.weights = {"hidden": numpy.ones((2, 2), numpy.float32), "output": numpy.ones(2)}
         self.large = 1 << 200
+        self.config = AttributeDict(rate=1.0)
+        self.swapped = numpy.zeros(2, ">f8")
         self.steps = 0
 
     def step(self) -> None:
@@ -89,6 +99,8 @@ class QLearner:
         self.memory.append(Move(state, self.steps % 2, reward))
         self.recent.append((state, numpy.float32(reward)))
         self.phase = Phase.EXPLOIT
+        self.config["rate"] /= 2
+        self.swapped += reward
         self.schedule.history.append(reward)
         object.__setattr__(self.schedule, "position", self.schedule.position + 1)
         self.settings.rate *= 0.9
@@ -130,6 +142,8 @@ def test_an_agent_goes_on_as_if_it_had_never_stopped() -> None:
     assert saved(other) != content
     assert type(other.memory[0]) is Move
     assert type(other.counts) is Counter
+    assert type(other.config) is AttributeDict
+    assert other.config.__dict__["rate"] == agent.config["rate"]
     assert other.visits[(99, 0)].shape == (2,)
 
 
@@ -151,7 +165,7 @@ def test_what_an_archive_holds_is_there_by_name() -> None:
     assert archive.is_own
     assert list(archive.parameters) == ["statistics"]
     assert archive.variables is not None
-    assert set(archive.variables) == {"table", "view", "weights.hidden", "weights.output"}
+    assert set(archive.variables) == {"swapped", "table", "view", "weights.hidden", "weights.output"}
     assert numpy.array_equal(archive.variables["table"], agent.table)
     assert archive.data["settings.names"] == ("a", "b")
     assert archive.shared == {"shared_rng": "rng"}
@@ -361,6 +375,7 @@ class Hoarder:
         self.unknown = object()
         self.folder = str(Path.home() / "runs")
         self.texts = numpy.array([object()])
+        self.masked = numpy.ma.array([1.0], mask=[True])
         self.address = "/cart/items"
 
 
@@ -372,6 +387,7 @@ def test_what_cannot_be_kept_is_left_out_by_name_with_the_reason() -> None:
         "folder": "it holds a path of this machine",
         "function": "it is a function, which the agent's own code makes",
         "inner.scratch": "the class Hoarder leaves it out",
+        "masked": "it is a numpy.ma.MaskedArray, whose state is not known",
         "module": "it is a module, which the agent's own code imports",
         "texts": "it is an array of object, which has no form for every machine",
         "unknown": "it is a builtins.object, which belongs to the running process",
@@ -389,8 +405,15 @@ def test_names_may_be_left_out_on_request() -> None:
     assert not any(name.startswith("settings") for name in archive.data)
     assert archive.left_out["table"] == "it was left out on request"
     assert strongbox.load(saved(trained(1, 2), exclude="table"), into=QLearner()).steps == 2
-    with pytest.raises(MismatchError, match=r"found 'tabel'\. It has counts"):
+    with pytest.raises(MismatchError, match=r"found 'tabel'\. It has config, counts"):
         saved(trained(1, 2), exclude="tabel")
+
+
+def test_what_is_more_than_a_reader_takes_is_an_error_and_not_a_loss() -> None:
+    agent = Small()
+    agent.row = {(number, 0): 1 for number in range(5000)}  # type: ignore[assignment]
+    with pytest.raises(LimitError, match=r"at most 4096 tuples as keys.*exclude=\[\"row\"\]"):
+        saved(agent)
 
 
 @pytest.mark.parametrize("thing", [3, "text", [1], None, {"a": 1}, int])
