@@ -100,8 +100,8 @@ if __name__ == "__main__":
     import gymnasium  # noqa: F401 - imported once, before any fork
     import stable_baselines3.common.buffers  # noqa: F401
     import torch
-    import torchrl.modules
-    import torchrl.objectives  # noqa: F401
+    import torchrl.modules  # type: ignore[import-untyped]
+    import torchrl.objectives  # type: ignore[import-untyped]  # noqa: F401
 
     torch.set_num_threads(1)
     main()
