@@ -112,7 +112,7 @@ class Session:
             inexact.update(captured.inexact)
         buffer = self._capture_replay(steps) if replay and self.recorder is not None else None
         inexact.update({} if buffer is None else buffer.inexact)
-        resume = {"environments": environments, "random": capture_random_states(), "run": dict(run)}
+        resume = {"environments": environments, "random": {"now": capture_random_states()}, "run": dict(run)}
         contents = replace(self._staging.copy(contents), resume=resume, environment=self.environment_id)
         return Captured(contents=contents, inexact=inexact, logs=logs, replay=buffer)
 
@@ -148,7 +148,10 @@ class Session:
                 f"expected the checkpoint of a training run, with {', '.join(PARTS)} in resume/, found another.",
                 hint="Is it an agent that was saved without a run? Load it in make_agent: strongbox.load(...).",
             )
-        return Saved(plan=check_into(self.agent, archive), parts={name: archive.resume[name] for name in PARTS})
+        parts = {name: archive.resume[name] for name in PARTS}
+        if not isinstance(parts["random"], Mapping):
+            raise MismatchError("expected a mapping in resume/random.json, found none.", path=archive.path)
+        return Saved(plan=check_into(self.agent, archive), parts=parts)
 
     def put_parameters(self, saved: Saved) -> None:
         """Put everything into the agent that its archive has."""
@@ -195,7 +198,7 @@ class Session:
         elif self.environment is not None or state is not None:
             where = "the checkpoint" if state is None else "the script"
             saved.inexact["environments"] = f"{where} has none"
-        saved.inexact.update(restore_random_states(saved.parts["random"]))
+        saved.inexact.update(restore_random_states(saved.parts["random"].get("now")))
 
 
 class _Rows:
