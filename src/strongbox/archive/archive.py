@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Archive", "ArchiveFile", "Resume", "open_archive"]
 
+SB3 = ("stable_baselines3", "sb3_contrib")
+"""The packages of SB3's algorithms."""
+
 ArchiveFile: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO"
 
 
@@ -290,7 +293,9 @@ class Archive:
     @property
     def is_own(self) -> bool:
         """Whether the agent is one of a class that is not SB3's: Strongbox wrote it, and SB3's version is not in it."""
-        return self.manifest is not None and VERSION not in self.members
+        if self.manifest is None or VERSION in self.members:
+            return False
+        return self.manifest.algorithm.partition(".")[0] not in SB3
 
     @property
     def other_members(self) -> list[str]:

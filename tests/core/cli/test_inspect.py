@@ -203,6 +203,7 @@ SHAPE: dict[str, Any] = {
     "normalization": object,
     "opaque": {str: {"type": str, "reason": str}},
     "left_out": {str: str},
+    "shared": {str: str},
     "missing": {str: str},
     "remarks": [str],
     "problems": [{"where": str, "problem": str, "hint": (str, None)}],

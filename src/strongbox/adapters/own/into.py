@@ -6,7 +6,7 @@ stands in a place, and never which place: it names no attribute that is set, no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from ...errors import FormatError, MismatchError, StrongboxError, locate
 from ...tensors import Tensor
 from ...values import Opaque, find_opaque
 from ..transfer import select
-from .bounds import check_bounds
 from .capture import class_name
 from .data import data_entry
 from .kinds import framework, is_jax_array, jax_numbers, like_jax
@@ -26,6 +25,9 @@ from .states import StateFiller, is_certain
 from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
 
 __all__ = ["Plan", "check_into", "fill_into"]
+
+MOST_STEPS = 32
+"""Names that lead from one to the next; a save writes the last one at once."""
 
 _LISTED = 12
 
@@ -59,7 +61,6 @@ def check_into(agent: Any, archive: Archive, *, skip: Collection[str] = ()) -> P
     """
     with locate(path=archive.path):
         _check_class(agent, archive)
-        check_bounds(archive)
         found = _Comparison(agent, archive, frozenset(skip))
         for member in archive.members:
             if member.endswith(".pth"):
@@ -117,8 +118,9 @@ class _Comparison:
         for path, place in places.items():
             if path in skipped or path in self._archive.left_out:
                 continue
-            if path in self._kept or path in self._shared:
-                self.contents[path] = self._content(path, place)
+            name = self._name(path)
+            if name is not None:
+                self.contents[path] = self._content(name, path, place)
             elif place.kind != DATA or _has_value(place.live):
                 missing.append(path)
         for path, kept in self._found.shared.items():
@@ -128,7 +130,8 @@ class _Comparison:
                     f"expected {path!r} and {kept or 'the agent'!r} to be one, as they are in this agent, found two.",
                     hint=f'Leave one of them alone: skip=["{path}"].',
                 )
-        strangers = sorted((self._kept | self._shared.keys()) - self._found.names - set(skipped))
+        known = {outer for path in self._found.names for outer in _outer(path)}  # an object is shared with all in it
+        strangers = sorted((self._kept - self._found.names | self._shared.keys() - known) - set(skipped))
         if missing or strangers:
             self._refuse(missing, strangers)
         for path in sorted(self._kept & self._found.left_out.keys()):
@@ -143,15 +146,21 @@ class _Comparison:
             hint=f"The agent has {_listed(sorted(self._found.places))}. Leave names alone: skip=[{', '.join(names)}].",
         )
 
-    def _content(self, path: str, place: Place) -> Any:
-        """What the archive holds for a place, under its own name or that of what it was the same as."""
-        name, steps = path, 0
-        while name in self._shared and name not in self._kept:
-            name, steps = self._shared[name], steps + 1
-            if steps > len(self._shared):
-                raise FormatError(
-                    f"expected {path!r} to be shared with something, found that it goes round in circles."
-                )
+    def _name(self, path: str) -> str | None:
+        """The name under which the archive has a place: its own, or that of what it, or what it is in, was the same as.
+
+        None where there is none.
+        """
+        name = path
+        for _ in range(MOST_STEPS):
+            outer = next((part for part in _outer(name) if part in self._shared), None)
+            if name in self._kept or outer is None:
+                return name if name in self._kept or name != path else None
+            name = self._shared[outer] + name[len(outer) :]
+        raise FormatError(f"expected {path!r} to be shared with something, found that it goes round in circles.")
+
+    def _content(self, name: str, path: str, place: Place) -> Any:
+        """What the archive holds under a name, for a place."""
         if place.kind in (TENSOR, ARRAY) or (place.live is None and name in self._variables):
             return self._tensor(name, path)
         if place.kind == STATE and name in self._archive.parameters:
@@ -259,6 +268,13 @@ def _check_tensor(place: Place, content: Tensor) -> None:
             f"expected {dtype} of {shape} for {place.path!r}, found {content.dtype} of {content.shape}.",
             hint=f'Leave it alone: skip=["{place.path}"].',
         )
+
+
+def _outer(path: str) -> Iterator[str]:
+    """A path, and those of what it is in, the nearest first."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
 
 
 def _overlaps(live: Any) -> bool:

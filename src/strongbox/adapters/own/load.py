@@ -15,7 +15,6 @@ from ..report import LoadReport
 from ..request import read_names
 from ..transfer import select
 from .agent import Agent
-from .bounds import check_bounds
 from .capture import capture, class_name
 from .into import check_into, fill_into
 from .objects import REPORT
@@ -51,7 +50,6 @@ def load(
         raise MismatchError(f"expected no {given} beside into, whose agent has its own, found one.")
     with locate(path=archive.path):
         if into is None and cls is None:
-            check_bounds(archive)
             return _read_record(archive, skipped, device)
         agent = _make(archive, cls, device) if cls is not None else into
     plan = check_into(agent, archive, skip=skipped)

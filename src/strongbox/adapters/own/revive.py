@@ -2,7 +2,7 @@
 
 What others may hold on to stays the same object: generators, arrays, spaces, lists, sets and dictionaries are filled.
 A class, a member of an enum, a named tuple are never looked up in whatever module a file names: they are the live
-one's, one of Strongbox's list, or, of the latter two, one that a module of the agent's own classes defines.
+one's, one of Strongbox's list, or, of the latter two, one that a module of the agent's own classes defines or imports.
 """
 
 from __future__ import annotations
@@ -146,20 +146,26 @@ class Reviver:
         return tuple.__new__(kind, [self.build(item, one) for item, one in zip(value.items, old, strict=True)])
 
     def _defined(self, value: values.ClassReference, live: type, base: type) -> Any:
-        """A class of an enum or a named tuple: the live one's, or one that a module of the agent's own defines."""
+        """A class of an enum or a named tuple: the live one's, or one that a module of the agent's own classes has."""
         if issubclass(live, base) and _is_named(live, value):
             return live
-        for name in self._modules:
-            found: Any = sys.modules.get(name) if value.module in (name, "__main__") or name == "__main__" else None
-            for part in value.name.split("."):
-                found = vars(found).get(part) if hasattr(found, "__dict__") else None
-            fits = isinstance(found, type) and issubclass(found, base) and found.__module__ == name
-            if fits and (base is enum.Enum or hasattr(found, "_fields")):
-                return found
+        for module in filter(None, map(sys.modules.get, self._modules)):
+            for found in (_inside(module, value.name), *vars(module).values()):
+                plain = base is enum.Enum or hasattr(found, "_fields")
+                if isinstance(found, type) and issubclass(found, base) and plain and _is_named(found, value):
+                    return found
         raise MismatchError(f"expected a class of the agent's own, found the name of another, {value.path[:100]}.")
 
 
 _THEMSELVES = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray))
+
+
+def _inside(module: Any, name: str) -> Any:
+    """What a module has under a qualified name, or None."""
+    found = module
+    for part in name.split("."):
+        found = vars(found).get(part) if hasattr(found, "__dict__") else None
+    return found
 
 
 def _is_named(live: type, value: values.ClassReference) -> bool:

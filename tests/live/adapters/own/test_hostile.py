@@ -143,15 +143,26 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "text in a scheduler": {"parameters": {"rate": rate(gamma="x")}},
     "text in an optimizer": {"parameters": {"optimizer": groups(lr="x")}},
     "parameters that an optimizer does not have": {"parameters": {"optimizer": groups(params=[0, 1, 2])}},
-    "a tensor of a billion elements for nothing": {"variables": {"nothing": expanded(1 << 30)}, "leave": ("nothing",)},
-    "a tensor of a billion elements for an empty one": {"variables": {"growing": expanded(1 << 30)}},
-    "a moment of a billion elements": {
-        "parameters": {"optimizer": {**groups(), "state": {0: {"step": expanded(1 << 30)}}}}
-    },
     "names that go round in circles": {"shared": {"number": "array", "array": "number"}, "leave": ("number", "array")},
     "a name shared with nothing": {"shared": {"number": "nowhere"}, "leave": ("number",)},
     "a name shared with a part of a network": {"shared": {"array": "net.weight"}, "leave": ("array",)},
 }
+
+
+LARGE: dict[str, dict[str, Any]] = {
+    "for nothing": {"variables": {"other": expanded(1 << 30)}, "shared": {"nothing": "other"}, "leave": ("nothing",)},
+    "for an empty array": {"variables": {"growing": expanded(1 << 30)}},
+    "for a moment": {"parameters": {"optimizer": {**groups(), "state": {0: {"step": expanded(1 << 30)}}}}},
+}
+
+
+@pytest.mark.parametrize("attack", LARGE)
+def test_a_small_file_is_no_large_agent(attack: str) -> None:
+    content = archive_of(**LARGE[attack])
+    with pytest.raises(LimitError, match="found tensors that expand far beyond them"):
+        strongbox.load(content, into=Victim())
+    with pytest.raises(LimitError, match="found tensors that expand far beyond them"):
+        strongbox.load(content)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
