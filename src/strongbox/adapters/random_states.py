@@ -102,8 +102,9 @@ def _generator(value: Any) -> RandomGenerator:
 
 def _restore_torch(value: Any) -> dict[str, str]:
     if value is None:
-        drawn = "torch" in sys.modules
-        return {"torch": "the checkpoint is of a process without torch, and it is loaded here"} if drawn else {}
+        if "torch" in sys.modules:
+            raise CheckpointError("expected a state of torch's generator, found that of a process without torch.")
+        return {}
     torch = _torch()
     live = torch.get_rng_state().numpy()
     state = _bytes(value, live.size)

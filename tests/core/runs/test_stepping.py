@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -154,6 +155,19 @@ def test_a_counter_that_begins_anew_is_refused(tmp_path: Path) -> None:
         run.step(agent)
         with pytest.raises(CheckpointError, match="expected 20 steps or more, as at the last checkpoint, found 3"):
             run.step(agent, step=3)
+
+
+def test_a_checkpoint_of_somebody_elses_making_is_refused(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.zip"
+    strongbox.save(Walker(), saved)
+    train(tmp_path / "run", 10)
+    (checkpoint,) = RunFolder(str(tmp_path / "run")).checkpoints()
+    Path(checkpoint.agent_path).write_bytes(saved.read_bytes())
+    commit = Path(checkpoint.path, "commit.json")
+    size = json.loads(commit.read_text())["files"]["agent.zip"]["size"]
+    commit.write_text(commit.read_text().replace(str(size), str(saved.stat().st_size)))
+    with strongbox.Run(tmp_path / "run") as run, pytest.raises(CheckpointError, match="with environments, random, run"):
+        run.resume(Walker, envs=None)
 
 
 class Wider(Walker):
