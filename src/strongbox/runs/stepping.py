@@ -48,12 +48,24 @@ class Stepping:
         """Make a checkpoint and wait until it is committed; none where nothing was trained since the newest one."""
         live = self._live
         live.preemption.close()
+        count = self._count(agent, step)
         if not self._begun and live.goes_on:
+            self._expect_untrained(count)
             self._begin(options)
         elif live.preempted is None:
-            live.reached = self._count(agent, step)
+            live.reached = count
             self._checkpoint(END, options, metrics)
         live.wait()
+
+    def _expect_untrained(self, count: int) -> None:
+        """Raise CheckpointError where something was trained before anything but the agent was put back."""
+        if count != self._live.last_step:
+            raise CheckpointError(
+                f"expected run.step(...) before the training goes on, found it {count - self._live.last_step:,} steps "
+                "further than the checkpoint.",
+                path=self._live.path,
+                hint="Call run.step(agent) where each iteration begins: its first call puts back all that there is.",
+            )
 
     def _begin(self, options: Options) -> None:
         """Put back what the run goes on from, and listen to signals where that is asked for."""

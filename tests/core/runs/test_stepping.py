@@ -157,6 +157,25 @@ def test_a_counter_that_begins_anew_is_refused(tmp_path: Path) -> None:
             run.step(agent, step=3)
 
 
+def test_training_on_before_everything_is_put_back_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, 10)
+    with strongbox.Run(tmp_path) as run:
+        agent = run.resume(Walker, envs=None)
+        agent.move()
+        with pytest.raises(CheckpointError, match="found it 1 steps further than the checkpoint"):
+            run.save(agent)
+        assert agent.steps == 11
+
+
+def test_a_step_at_the_end_of_an_iteration_puts_back_what_was_done_before_it(tmp_path: Path) -> None:
+    train(tmp_path, 10)
+    with strongbox.Run(tmp_path) as run:
+        agent = run.resume(Walker, envs=None)
+        agent.move()
+        assert run.step(agent)
+        assert agent.steps == 10
+
+
 def test_a_checkpoint_of_somebody_elses_making_is_refused(tmp_path: Path) -> None:
     saved = tmp_path / "saved.zip"
     strongbox.save(Walker(), saved)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ...archive import Archive, Contents
@@ -79,9 +80,9 @@ class Session:
         """The full name of the agent's class."""
         return class_name(type(self.agent))
 
-    @property
+    @cached_property
     def environment_id(self) -> str | None:
-        """The id of the environment in gymnasium's registry, where it is of it."""
+        """The id of the environment in gymnasium's registry, where it is of it; workers are asked for it once."""
         return None if self.environment is None else id_of_environment(self.environment)
 
     def _find_replay_buffer(self, found: Walk) -> None:
