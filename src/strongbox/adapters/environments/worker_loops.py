@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from .notes import Notes
 from .parts import class_name
 from .plain import NotPlain, copy_plain, revive
-from .workers import call_workers, receive, send
+from .workers import call_workers, exchange
 
 __all__ = ["capture_loops", "finish_resets", "restore_loops"]
 
@@ -45,6 +47,9 @@ def restore_loops(vector: Any, loops: list[Any], notes: Notes) -> None:
         notes.add(name, "the checkpoint does not say which workers are about to reset, or what was observed last")
         return
     seen = [revive(loop["observed"]) for loop in loops]
+    if not all(_alike(now, then) for now, then in zip(_observations(vector, notes), seen, strict=True)):
+        notes.add(f"{name}.observations", "expected observations of these environments' shape, found others")
+        return
     armed = call_workers(
         vector,
         "strongbox_step_once",
@@ -54,13 +59,23 @@ def restore_loops(vector: Any, loops: list[Any], notes: Notes) -> None:
         if _resets_later(vector):
             notes.add(name, OTHER_WORKER)
         return
-    send(vector, "step", [None] * vector.num_envs)
-    receive(vector)
+    exchange(vector, "step", [None] * vector.num_envs)
     _put_observations(vector, seen)
 
 
 def _is_loop(loop: Any) -> bool:
     return type(loop) is dict and set(loop) == {"resets", "observed"} and type(loop["resets"]) is bool
+
+
+def _alike(now: Any, then: Any) -> bool:
+    """Whether two observations are of one shape: the memory that the processes share has room for no other."""
+    if isinstance(now, numpy.ndarray | numpy.generic):
+        return isinstance(then, numpy.ndarray | numpy.generic) and (now.shape, now.dtype) == (then.shape, then.dtype)
+    if type(now) is not type(then):
+        return False
+    if isinstance(now, dict):
+        return now.keys() == then.keys() and all(_alike(now[name], then[name]) for name in now)
+    return not isinstance(now, list | tuple) or (len(now) == len(then) and all(map(_alike, now, then)))
 
 
 def _resets_later(vector: Any) -> bool:

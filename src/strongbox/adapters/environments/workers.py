@@ -13,7 +13,8 @@ An exception would end the worker, and with it the run: the methods return it as
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -26,7 +27,7 @@ from .notes import Notes
 if TYPE_CHECKING:
     import gymnasium
 
-__all__ = ["call_workers", "install", "receive", "send"]
+__all__ = ["call_workers", "exchange", "install"]
 
 MARKER = "strongbox_ready"
 
@@ -45,35 +46,39 @@ def call_workers(env: Any, name: str, arguments: Sequence[tuple[Any, ...]] | Non
             hint="Capture and restore between steps: after step_wait().",
         )
     given = arguments if arguments is not None else [()] * env.num_envs
-    try:
+    with _ended_workers_told():
         env.set_attr(MARKER, _Arrival())
-        # What calls a method in all workers, with arguments for each: so that all replay at the same time.
-        send(env, "_call" if _is_gymnasium(env) else "env_method", [(name, own, {}) for own in given])
-        answers = receive(env)
-    except Exception as error:  # a closed pipe, or whatever a worker of gymnasium ended with
-        raise CheckpointError(
-            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
-            hint="Strongbox has to be importable where the workers run.",
-        ) from error
+    # What calls a method in all workers, with arguments for each: so that all replay at the same time.
+    command = "_call" if _is_gymnasium(env) else "env_method"
+    answers = exchange(env, command, [(name, own, {}) for own in given])
     for index, (problem, _) in enumerate(answers):
         if problem:
             raise CheckpointError(f"environment {index}, in its worker process: {problem}")
     return [answer for _, answer in answers]
 
 
-def send(env: Any, command: str, given: Sequence[Any]) -> None:
-    """Send each worker a command with what is given for it."""
-    for pipe, own in zip(_pipes(env), given, strict=True):
-        pipe.send((command, own))
-
-
-def receive(env: Any) -> list[Any]:
-    """What each worker answers."""
-    answers = [pipe.recv() for pipe in _pipes(env)]
-    if not _is_gymnasium(env):
-        return answers
-    env._raise_if_errors([well for _, well in answers])
+def exchange(env: Any, command: str, given: Sequence[Any]) -> list[Any]:
+    """Send each worker a command with what is given for it, and gather what they answer."""
+    with _ended_workers_told():
+        for pipe, own in zip(_pipes(env), given, strict=True):
+            pipe.send((command, own))
+        answers = [pipe.recv() for pipe in _pipes(env)]
+        if not _is_gymnasium(env):
+            return answers
+        env._raise_if_errors([well for _, well in answers])
     return [answer for answer, _ in answers]
+
+
+@contextmanager
+def _ended_workers_told() -> Iterator[None]:
+    """Raise CheckpointError for a closed pipe, and for whatever a worker of gymnasium has ended with."""
+    try:
+        yield
+    except Exception as error:
+        raise CheckpointError(
+            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
+            hint="Strongbox has to be importable where the workers run.",
+        ) from error
 
 
 def _is_gymnasium(env: Any) -> bool:

@@ -141,6 +141,26 @@ def test_a_worker_that_is_about_to_reset_does_so(mode: str) -> None:
     other.close()
 
 
+@pytest.mark.parametrize("name", ["CartPole-workers", "CartPole-workers-not-shared", "Pictures-workers"])
+@pytest.mark.parametrize(
+    ("loop", "place"),
+    [
+        (None, "AsyncVectorEnv"),
+        ({}, "AsyncVectorEnv"),
+        ({"resets": 1, "observed": None}, "AsyncVectorEnv"),
+        ({"resets": True, "observed": numpy.zeros(5, numpy.float32)}, "AsyncVectorEnv.observations"),
+    ],
+)
+def test_what_cannot_be_a_workers_is_reported_and_not_sent(name: str, loop: Any, place: str) -> None:
+    env = begin(name, 1)
+    state = capture_environments(env).state
+    for each in state["environments"]:
+        each["loop"] = loop
+    assert list(restore_environments(env, state)) == [place]
+    roll(env, 3)  # the workers are well
+    env.close()
+
+
 def loop_of_ones_own(index: int, build: Any, pipe: Any, parent: Any, *rest: Any) -> None:
     """Another loop than gymnasium's, around the same environment."""
     env = build()
