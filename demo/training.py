@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     run = strongbox.Run(arguments.run)
     model = run.resume(make_model)
-    print(f"goes on from step {run.step}" if run.step else "begins", flush=True)
+    print(f"goes on from step {run.steps_done}" if run.steps_done else "begins", flush=True)
     model.learn(STEPS, callback=[run.callback(every=100), Killed(arguments.kill_at)])
     run.close()
     print(f"{model.num_timesteps} steps; networks, optimizer and replay buffer: {digest(model)}")

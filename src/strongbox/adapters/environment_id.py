@@ -12,11 +12,10 @@ import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrapper
-
 from ..archive import is_environment_id
+from .environments.vectors import unwrap_vectors
 
-__all__ = ["find_environment_id", "keep_environment_id"]
+__all__ = ["find_environment_id", "id_of_environment", "keep_environment_id"]
 
 WORKER_TEXT = re.compile(r"(?:<\w+)+<([^<>]+)>+")
 """``<TimeLimit<CartPoleEnv<CartPole-v1>>>``, as ``gymnasium.Env.__str__`` writes it."""
@@ -31,22 +30,25 @@ def keep_environment_id(model: Any, environment: str) -> None:
 
 def find_environment_id(model: Any) -> str | None:
     """The id of a live model's environment, or of the archive it was loaded from; None where nothing tells it."""
-    if model.env is None:
-        return _KEPT.get(model)
+    return _KEPT.get(model) if model.env is None else id_of_environment(model.env)
+
+
+def id_of_environment(environment: Any) -> str | None:
+    """The id of an environment, or of all that are behind one; None where nothing tells it."""
     try:
-        found = set(_read_ids(model.env))
+        found = set(_read_ids(environment))
     except Exception:  # noqa: BLE001 - environments are foreign code, and a save does not depend on them
         return None
     only = found.pop() if len(found) == 1 else None
     return only if only is not None and is_environment_id(only) else None
 
 
-def _read_ids(environment: VecEnv) -> list[str | None]:
-    while isinstance(environment, VecEnvWrapper):
-        environment = environment.venv
-    if isinstance(environment, SubprocVecEnv):
-        if environment.closed or environment.waiting:
+def _read_ids(environment: Any) -> list[str | None]:
+    _, base = unwrap_vectors(environment)
+    if hasattr(base, "processes"):
+        if base.closed or getattr(base, "waiting", False):
             return []
-        texts = [WORKER_TEXT.fullmatch(text) for text in environment.env_method("__str__")]
+        ask = base.env_method if hasattr(base, "env_method") else base.call
+        texts = [WORKER_TEXT.fullmatch(text) for text in ask("__str__")]
         return [text[1] if text else None for text in texts]
-    return [getattr(each.unwrapped.spec, "id", None) for each in getattr(environment, "envs", ())]
+    return [getattr(each.unwrapped.spec, "id", None) for each in getattr(base, "envs", (base,))]

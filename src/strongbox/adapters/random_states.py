@@ -1,5 +1,6 @@
 """The random states of the process: Python's, numpy's global one, and torch's on the CPU and on every CUDA device.
 
+torch's are those of a process that has loaded torch, and nothing here loads it but a state that has to be put back.
 torch keeps a state as bytes in a layout of its own, which may differ from version to version. Its CPU generator is
 one more MT19937 and trusts the bytes as numpy does, so the position inside of them is checked here.
 """
@@ -7,12 +8,12 @@ one more MT19937 and trusts the bytes as numpy does, so the position inside of t
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy
-import torch
 
 from ..errors import CheckpointError
 from ..values import RandomGenerator
@@ -31,12 +32,15 @@ def capture_random_states() -> dict[str, Any]:
 
     The first two are generators; torch's are uint8 arrays, a tuple of them for the CUDA devices.
 
-    ``cuda`` is empty unless torch has begun to use CUDA in this process.
+    ``torch`` is None where torch is not loaded in this process, and ``cuda`` is empty unless it has begun to use CUDA.
     """
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    state: dict[str, Any] = {"python": read_generator(_python()), "numpy": read_generator(_numpy())}
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return {**state, "torch": None, "cuda": ()}
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
-        "python": read_generator(_python()),
-        "numpy": read_generator(_numpy()),
+        **state,
         "torch": torch.get_rng_state().numpy().copy(),
         "cuda": tuple(state.cpu().numpy().copy() for state in cuda),
     }
@@ -97,6 +101,11 @@ def _generator(value: Any) -> RandomGenerator:
 
 
 def _restore_torch(value: Any) -> dict[str, str]:
+    if value is None:
+        if "torch" in sys.modules:
+            raise CheckpointError("expected a state of torch's generator, found that of a process without torch.")
+        return {}
+    torch = _torch()
     live = torch.get_rng_state().numpy()
     state = _bytes(value, live.size)
     left, seeded = state[MT_LEFT : MT_LEFT + 8].view(numpy.int32).tolist()
@@ -112,6 +121,7 @@ def _restore_cuda(value: Any) -> dict[str, str]:
         raise CheckpointError(f"expected a tuple of the states of CUDA devices, found {type(value).__name__}.")
     if not value:
         return {}
+    torch = _torch()
     devices = torch.cuda.device_count()
     if len(value) != devices:
         return {
@@ -120,6 +130,14 @@ def _restore_cuda(value: Any) -> dict[str, str]:
     states = [_bytes(state, torch.cuda.get_rng_state(index).numel()) for index, state in enumerate(value)]
     torch.cuda.set_rng_state_all([torch.from_numpy(state) for state in states])
     return {}
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise CheckpointError("expected torch, whose random state the checkpoint has, found none.") from error
+    return torch
 
 
 def _bytes(value: Any, size: int) -> numpy.ndarray[Any, numpy.dtype[numpy.uint8]]:

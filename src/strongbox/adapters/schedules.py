@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy
-from stable_baselines3.common import utils
 
 from .. import values
 from ..errors import UnsupportedError
@@ -32,25 +32,34 @@ _origins: WeakKeyDictionary[Any, TableSchedule] = WeakKeyDictionary()
 
 def live_schedule(schedule: Schedule) -> Any:
     """SB3's own object for a schedule; for a table, numpy's interpolation over it."""
+    if isinstance(schedule, TableSchedule) and not schedule.as_float:
+        return _interpolation(schedule)
+    from stable_baselines3.common import utils
+
     live: Any
     if isinstance(schedule, ConstantSchedule):
         live = utils.ConstantSchedule(schedule.value)
     elif isinstance(schedule, LinearSchedule):
         live = utils.LinearSchedule(schedule.start, schedule.end, schedule.end_fraction)
     else:
-        points = numpy.linspace(0.0, 1.0, len(schedule.values))
-        live = functools.partial(numpy.interp, xp=points, fp=schedule.values.copy())
-        _origins[live] = schedule
+        live = _interpolation(schedule)
     return utils.FloatSchedule(live) if schedule.as_float else live
+
+
+def _interpolation(schedule: TableSchedule) -> Any:
+    points = numpy.linspace(0.0, 1.0, len(schedule.values))
+    live = functools.partial(numpy.interp, xp=points, fp=schedule.values.copy())
+    _origins[live] = schedule
+    return live
 
 
 def known_schedule(live: Any) -> Schedule | None:
     """The value of a schedule made of SB3's own classes, or of a table; None for any other function."""
-    as_float = type(live) is utils.FloatSchedule
+    as_float = _is(live, "FloatSchedule")
     inner = live.value_schedule if as_float else live
-    if type(inner) is utils.ConstantSchedule and _numbers(inner.val):
+    if _is(inner, "ConstantSchedule") and _numbers(inner.val):
         return ConstantSchedule(value=float(inner.val), as_float=as_float)
-    if type(inner) is utils.LinearSchedule and _numbers(inner.start, inner.end, inner.end_fraction):
+    if _is(inner, "LinearSchedule") and _numbers(inner.start, inner.end, inner.end_fraction):
         return LinearSchedule(
             start=float(inner.start),
             end=float(inner.end),
@@ -63,14 +72,19 @@ def known_schedule(live: Any) -> Schedule | None:
     return TableSchedule(values=table.values, largest_error=table.largest_error, source=table.source, as_float=as_float)
 
 
+def _is(live: Any, name: str) -> bool:
+    """Whether an object is of one of SB3's own classes of schedules: none is where SB3 is not loaded."""
+    return type(live) is getattr(sys.modules.get("stable_baselines3.common.utils"), name, object())
+
+
 def _numbers(*items: Any) -> bool:
     return all(type(item) in (int, float) for item in items)
 
 
-def tabulate(live: Function) -> TableSchedule:
+def tabulate(live: Any) -> TableSchedule:
     """A function as a table; raises UnsupportedError where it is no function of the progress alone."""
-    as_float = type(live) is utils.FloatSchedule
-    function = live.value_schedule if type(live) is utils.FloatSchedule else live
+    as_float = _is(live, "FloatSchedule")
+    function = live.value_schedule if as_float else live
     evaluate = _guarded(function)
     table = values.tabulate(evaluate, source=_source(function), as_float=as_float)
     points = numpy.linspace(0.0, 1.0, len(table.values))

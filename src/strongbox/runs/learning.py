@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..checkpoints import Keep
 from ..errors import CheckpointError
@@ -12,7 +12,8 @@ from .phases import Start
 from .report import warn
 
 if TYPE_CHECKING:
-    from .run import Run
+    from ..adapters.training import Session
+    from .live import LiveRun
 
 __all__ = ["Learning", "Options"]
 
@@ -30,7 +31,7 @@ LOG_MOVED_REASON = (
 
 @dataclass(frozen=True)
 class Options:
-    """What a callback was asked for; see :meth:`strongbox.Run.callback`."""
+    """What a callback, or a step of a loop, was asked for; see :meth:`strongbox.Run.callback`."""
 
     every: int | None
     keep: Keep | None
@@ -42,7 +43,7 @@ class Options:
 class Learning:
     """The listener of one callback; see :meth:`strongbox.Run.callback` for the options."""
 
-    def __init__(self, run: Run, options: Options) -> None:
+    def __init__(self, run: LiveRun, options: Options) -> None:
         self._run = run
         self._options = options
         self._start = Start.NEW
@@ -51,12 +52,16 @@ class Learning:
         self._idle = False
         self._before = 0
 
+    @property
+    def _session(self) -> Session:
+        return cast("Session", self._run.session)
+
     # -- what SB3 tells ---------------------------------------------------------------------------------
 
     def training_started(self, callback: Any) -> None:
         """Put back what comes at the start of ``learn()``, or let it end at once."""
-        run, session = self._run, self._run.session
-        if callback.model is not session.model:
+        run, session = self._run, self._session
+        if callback.model is not getattr(session, "model", None):
             raise CheckpointError("expected the model that run.resume(...) gave, found another.", path=run.path)
         run.check()
         session.begin(callback)
@@ -89,7 +94,7 @@ class Learning:
 
     def rollout_started(self) -> None:
         """The clean point: put everything back, or make a checkpoint where one is due."""
-        session = self._run.session
+        session = self._session
         if self._restoring:
             self._run.restore()
             self._restoring = False
@@ -106,14 +111,14 @@ class Learning:
 
     def rollout_ended(self) -> None:
         """ARS draws before its next rollout starts; and no callback can stop it but by its counter."""
-        session = self._run.session
+        session = self._session
         session.note_draws()
         if self._stopping:
             session.set_steps(max(session.steps, session.total))
 
     def training_ended(self) -> None:
         """Make the last checkpoint, and wait until it is committed."""
-        run, session = self._run, self._run.session
+        run, session = self._run, self._session
         run.preemption.close()
         if self._idle:
             session.set_steps(self._before)
@@ -137,10 +142,10 @@ class Learning:
 
     def _tell_waiting(self) -> None:
         """Warn where checkpoints have to wait for rows of the log that are much further apart than was asked for."""
-        between, every = self._run.session.steps_between_logs, self._options.every
+        between, every = self._session.steps_between_logs, self._options.every
         if between is None or every is None or between <= MOST_WAITING * every:
             return
-        if self._run.session.total - self._run.session.steps > between:
+        if self._session.total - self._session.steps > between:
             problem = (
                 f"{self._run.path}: expected a checkpoint every {every:,} steps, found that the log has a row every "
                 f"{between:,} only, and checkpoints wait for one to be exact. Call learn() with a smaller log_interval."
@@ -154,7 +159,7 @@ class Learning:
         )
 
     def _preempt(self) -> None:
-        inexact = {} if self._run.session.logs_here else {LOG_MOVED: LOG_MOVED_REASON}
+        inexact = {} if self._session.logs_here else {LOG_MOVED: LOG_MOVED_REASON}
         self._checkpoint(ROLLOUT, inexact=inexact)
         self._run.preempted = self._run.preemption.signal
         self._stopping = True

@@ -1,81 +1,57 @@
-"""A training run that outlives its process: made, interrupted, and gone on with by the same script.
-
-Whatever knows a framework is called from inside of functions, so that a run can be looked at without one.
-"""
+"""A training run that outlives its process: made, interrupted, and gone on with by the same script."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
-from ..checkpoints.files import is_folder
-from ..checkpoints.replay import ReplayManifest, ReplayStore
-from ..errors import CheckpointError, FormatError, LimitError, StrongboxError
+from ..checkpoints import Keep
+from ..errors import CheckpointError, MismatchError
 from ..limits import DEFAULT_LIMITS, Limits
 from .learning import Learning, Options
-from .opened import OpenedLogs
-from .phases import Phases
-from .preemption import Preemption
-from .report import RunReport, tell, warn
+from .live import LiveRun
+from .report import RunReport
+from .sessions import Session
+from .stepping import Stepping
 
 if TYPE_CHECKING:
-    from ..adapters.training import Captured, RunCallback, Saved, Session
+    from ..adapters.training import RunCallback
 
 __all__ = ["Run"]
 
-Model = TypeVar("Model")
+Agent = TypeVar("Agent")
 
-LOGS_FOLDER = "logs"
-"""Where copies of text logs stand from the start of a script until the next checkpoint."""
-
-OF_A_STEP = re.compile("[0-9]{12,18}")
-"""The names of the folders in it."""
-
-OPENED_FILE = "opened"
-"""Which files for TensorBoard the run has opened since its last checkpoint, one path a line."""
+UNSAID: Any = object()
+"""Stands for environments of which nothing was said."""
 
 
 class Run:
     """A training run in the folder ``path``: its checkpoints, and how training goes on from them.
 
-    ::
+    A model of SB3 is trained by its ``learn()``::
 
         run = strongbox.Run("runs/pendulum")
         model = run.resume(make_model)
         model.learn(200_000, callback=run.callback(every=10_000))
+
+    An agent of one's own by a loop::
+
+        run = strongbox.Run("runs/cartpole")
+        agent = run.resume(make_agent, envs=envs)
+        while agent.global_step < 200_000:
+            run.step(agent, every=10_000)
+            ...
+        run.save(agent)
 
     Nothing is read or written before :meth:`resume`, which takes the run for this process. ``durable=False``
     does not wait for the disk: a killed process loses nothing, a power failure may.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
-        # Absolute, since a script may change its working directory in between.
-        self.folder = RunFolder(os.path.abspath(path) if os.fspath(path) else path, limits=limits)
-        self.report = RunReport(path=self.folder.path)
-        """What a continuation is not exact in; complete once ``learn()`` goes on."""
-        self.preempted: str | None = None
-        """The name of the signal that training was stopped by, or None."""
-        self.preemption = Preemption()
-        self.phases = Phases()
-        self.last_step = 0
-        self._durable = durable
-        self._writer: BackgroundWriter | None = None
-        self._session: Session | None = None
-        self._saved: Saved | None = None
-        self._checkpoint: Checkpoint | None = None
-        self._manifest: ReplayManifest | None = None
-        self._store = ReplayStore(self.folder.replay_path)
-        self._log_copies: Mapping[str, str] = {}
-        self._opened = OpenedLogs(Path(self.path, LOGS_FOLDER, OPENED_FILE))
-        self._lock: RunLock | None = None
+        self._live = LiveRun(path, durable=durable, limits=limits)
+        self._stepping: Stepping | None = None
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"
@@ -83,62 +59,46 @@ class Run:
     @property
     def path(self) -> str:
         """The folder of the run."""
-        return self.folder.path
+        return self._live.path
 
     @property
-    def step(self) -> int:
+    def report(self) -> RunReport:
+        """What a continuation is not exact in; complete once the training goes on."""
+        return self._live.report
+
+    @property
+    def preempted(self) -> str | None:
+        """The name of the signal that training was stopped by, or None."""
+        return self._live.preempted
+
+    @property
+    def steps_done(self) -> int:
         """The steps that were trained for in this run, over all calls of ``learn()``."""
-        if self._session is None or not self.phases.begun:
-            return self.last_step
-        return self.phases.run_steps(self._session.steps)
+        return self._live.step
 
-    @property
-    def session(self) -> Session:
-        """The live model of this run."""
-        if self._session is None:
-            raise CheckpointError(
-                "expected a run with a model, found one without.",
-                path=self.path,
-                hint="Begin with: model = run.resume(make_model)",
-            )
-        return self._session
+    def resume(self, make_agent: Callable[[], Agent], *, envs: Any = UNSAID) -> Agent:
+        """The agent of ``make_agent``, with everything that the newest checkpoint has of it, if there is one.
 
-    # -- what a script calls -----------------------------------------------------------------------------
+        ``envs`` is the environment of a loop of one's own: of gymnasium, one or many at once, or SB3's VecEnv; None
+        says that there is none. It is watched from here on, and so has to be new. A model of SB3 has its own.
 
-    def resume(self, make_model: Callable[[], Model]) -> Model:
-        """The model of ``make_model``, with everything that the newest checkpoint has, if there is one.
-
-        The run is taken for this process until :meth:`close`. Settings are those of ``make_model``, and where
-        the checkpoint was made with others, one warning says so; counters and environments go on when ``learn()`` is
-        called. Raises CheckpointError where another process has the run, or the checkpoint is of another algorithm or
-        of other spaces or networks: nothing is changed then.
+        The run is taken for this process until :meth:`close`. Settings of a model of SB3 are those of ``make_agent``,
+        and where the checkpoint was made with others, one warning says so; environments, random states and replay
+        buffer go on when ``learn()`` or :meth:`step` is called. Raises CheckpointError where another process has the
+        run, or the checkpoint is of another class or of other spaces or networks: nothing is changed then.
         """
-        from ..adapters.training import Session
+        made: list[Agent] = []
 
-        if self._session is not None:
-            raise CheckpointError("expected to resume a run once, found that it has a model.", path=self.path)
-        self._lock = self.folder.lock()
-        try:
-            swept = self.folder.sweep()
-            checkpoint = self.folder.newest()
-            self._tell_damaged(checkpoint)
-            if checkpoint is not None:
-                self._preserve_logs(checkpoint)
-            model = make_model()
-            session = Session(model)
-            self.folder.begin(algorithm=session.algorithm, environment=session.environment_id, durable=self._durable)
-            self._opened.check_folder()
-            session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
-            if checkpoint is not None:
-                self._take(session, checkpoint, swept)
-            else:
-                self.report = RunReport(path=self.path, swept=swept)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._session = session
-        self._writer = BackgroundWriter()
-        return model
+        def make_session() -> Session:
+            if envs is not UNSAID and envs is not None:
+                _watch(envs)
+            made.append(make_agent())
+            return _session_for(made[0], envs)
+
+        self._live.resume(make_session)
+        if not self._live.session.learns:
+            self._stepping = Stepping(self._live)
+        return made[0]
 
     def callback(
         self,
@@ -160,29 +120,67 @@ class Run:
         """
         from ..adapters.training import RunCallback
 
-        if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
-            raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
-        return RunCallback(Learning(self, Options(every, keep, on_signal, replay, skip_if_busy)))
+        self._check_every(every)
+        return RunCallback(Learning(self._live, Options(every, keep, on_signal, replay, skip_if_busy)))
+
+    def step(
+        self,
+        agent: Any,
+        *,
+        envs: Any = UNSAID,
+        step: int | None = None,
+        every: int | None = 10_000,
+        keep: Keep | None = None,
+        on_signal: bool = False,
+        replay: bool = True,
+        skip_if_busy: bool = False,
+        metrics: Mapping[str, float] | None = None,
+    ) -> bool:
+        """The clean point of a loop of one's own: call it where an iteration begins and nothing is half done.
+
+        The first call after :meth:`resume` puts back what the newest checkpoint has, once more: the agent, its replay
+        buffer, the environments, and the random states last; whatever the script did before it is replaced. Every
+        other call makes a checkpoint where ``step`` has passed a multiple of ``every`` since the last one. False says
+        that training was stopped by a signal and its checkpoint is made; True that it goes on.
+
+        ``agent`` and ``envs`` are those of :meth:`resume`. ``step`` counts the steps of the environments; it is the
+        agent's ``global_step``, ``num_timesteps`` or ``steps`` unless given. ``metrics`` are numbers that
+        checkpoints are compared by (``Keep(best=2, metric="return")``). The other options are those of
+        :meth:`callback`.
+
+        What one iteration hands on to the next belongs to the agent (its last observation, its counters): what stands
+        in variables of the loop is in no checkpoint. Raises CheckpointError for another agent or other environments,
+        and where nothing counts the steps.
+        """
+        self._check_every(every)
+        options = Options(every, keep, on_signal, replay, skip_if_busy)
+        return self._loop(agent, envs).step(agent, step, options, metrics or {})
+
+    def save(
+        self,
+        agent: Any,
+        *,
+        envs: Any = UNSAID,
+        step: int | None = None,
+        keep: Keep | None = None,
+        replay: bool = True,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make a checkpoint of a loop of one's own now; it is committed when this returns.
+
+        Call it after the loop. Where nothing was trained since the newest checkpoint, none is made, and everything is
+        as it was there. The options are those of :meth:`step`.
+        """
+        options = Options(None, keep, False, replay, False)
+        self._loop(agent, envs).save(agent, step, options, metrics or {})
 
     def wait(self) -> None:
         """Return when the last checkpoint is committed; raises the error that kept it from it."""
-        if self._writer is not None:
-            self._writer.wait()
-
-    def check(self) -> None:
-        """Raise the error of the last checkpoint, if it is already known; waits for nothing."""
-        if self._writer is not None and not self._writer.busy:
-            self._writer.wait()
+        self._live.wait()
 
     def close(self) -> None:
         """Wait for the last checkpoint and let go of the run; more than once does nothing."""
-        self.preemption.close()
-        try:
-            if self._writer is not None:
-                self._writer.close()
-        finally:
-            if self._lock is not None:
-                self._lock.release()
+        self._live.close()
 
     def __enter__(self) -> Run:
         return self
@@ -192,122 +190,51 @@ class Run:
     ) -> None:
         self.close()
 
-    # -- what happens while it learns ----------------------------------------------------------------------
+    def _check_every(self, every: Any) -> None:
+        if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
+            raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
 
-    def checkpoint(
-        self,
-        point: str,
-        *,
-        keep: Keep | None = None,
-        replay: bool = True,
-        skip_if_busy: bool = False,
-        inexact: Mapping[str, str] | None = None,
-    ) -> bool:
-        """Make a checkpoint at this clean point; False where it was skipped."""
-        assert self._writer is not None
-        step = self.step
-        if skip_if_busy and self._writer.busy:
-            return False
-        self._writer.wait()
-        state = {"phases": self.phases.to_list(), "point": point}
-        captured = self.session.capture(state, steps=step, replay=replay)
-        lost = {**captured.inexact, **(inexact or {})}
-        self._writer.submit(lambda: self._write(step, point, captured, lost, keep))
-        self.last_step = step
-        return True
-
-    def _write(self, step: int, point: str, captured: Captured, inexact: Mapping[str, str], keep: Keep | None) -> None:
-        manifest = None if captured.replay is None else self._store.write(captured.replay)
-        write_checkpoint(
-            self.folder,
-            step=step,
-            contents=captured.contents,
-            replay=None if manifest is None else manifest.to_json(),
-            point=point,
-            metrics=captured.metrics,
-            inexact=inexact,
-            logs=captured.logs,
-            durable=self._durable,
-        )
-        self._opened.clear()
-        if captured.replay is not None and self.session.recorder is not None:
-            self.session.recorder.confirm(captured.replay, manifest)
-        if keep is not None:
-            prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
-
-    def _take(self, session: Session, checkpoint: Checkpoint, swept: tuple[str, ...]) -> None:
-        """Read a checkpoint, hold it against the model, and put its parameters in."""
-        archive = checkpoint.open()
-        try:
-            saved = session.read(archive)
-            phases = Phases.from_list(saved.parts["run"].get("phases"))
-            self._manifest = None if checkpoint.replay is None else ReplayManifest.from_json(checkpoint.replay)
-            if self._manifest is not None:
-                session.check_replay(self._manifest)
-            session.put_parameters(saved)
-        except (FormatError, LimitError) as error:
+    def _loop(self, agent: Any, envs: Any) -> Stepping:
+        """What keeps a loop of one's own; the agent and its environments have to be those that were resumed."""
+        session: Any = self._live.session
+        if self._stepping is None:
             raise CheckpointError(
-                f"the checkpoint of step {checkpoint.step:,} cannot be read: {error}",
+                "expected an agent of your own in run.step(...), found a model of Stable-Baselines3.",
                 path=self.path,
-                hint=f"To go on from the one before, move it out of the way: {checkpoint.path}",
-            ) from error
-        except StrongboxError as error:
+                hint="Its checkpoints are made by: model.learn(..., callback=run.callback(...))",
+            )
+        if agent is not session.agent:
+            raise CheckpointError("expected the agent that run.resume(...) gave, found another.", path=self.path)
+        if envs is not UNSAID and envs is not session.environment:
             raise CheckpointError(
-                f"the checkpoint of step {checkpoint.step:,} cannot go on in the model of this script: {error}",
+                "expected the environments that run.resume(...) was given, found others.",
                 path=self.path,
-                hint="Change make_model back, or name another folder for a run of its own.",
-            ) from error
-        self._checkpoint, self._saved, self.phases = checkpoint, saved, phases
-        self.last_step = checkpoint.step
-        inexact = {**checkpoint.commit.inexact, **saved.inexact}
-        self.report = RunReport(
-            path=self.path, step=checkpoint.step, differences=saved.differences, inexact=inexact, swept=swept
+                hint="They are watched from there on: run.resume(make_agent, envs=envs)",
+            )
+        return self._stepping
+
+
+def _watch(envs: Any) -> None:
+    from ..adapters.environments import watch_environments
+
+    watch_environments(envs)
+
+
+def _session_for(agent: Any, envs: Any) -> Session:
+    """A session for a model of SB3, or for any other object."""
+    from ..adapters import is_sb3_class
+
+    if is_sb3_class(type(agent)):
+        from ..adapters.training import Session as LearningSession
+
+        if envs is not UNSAID:
+            raise MismatchError("expected no envs for a model of Stable-Baselines3, which has its own, found some.")
+        return LearningSession(agent)
+    from ..adapters.own.session import Session as OwnSession
+
+    if envs is UNSAID:
+        raise MismatchError(
+            f"expected envs=... for an agent of your own ({type(agent).__name__}), found none.",
+            hint="run.resume(make_agent, envs=envs), or envs=None where it is trained in no environment.",
         )
-        tell(self.report)
-
-    def _tell_damaged(self, checkpoint: Checkpoint | None) -> None:
-        """Warn of checkpoints that cannot be read and come after the one that the run goes on from."""
-        step = -1 if checkpoint is None else checkpoint.step
-        for path, error in self.folder.damaged().items():
-            if int(os.path.basename(path).partition(".")[0]) > step:
-                goes_on = "begins anew" if checkpoint is None else f"goes on from step {step:,}"
-                warn(f"{self.path}: expected a whole checkpoint, found a damaged one; the run {goes_on}. {error}")
-
-    def note_logs(self) -> None:
-        """Write down which files ``learn()`` has opened: a crash before the next checkpoint leaves them behind."""
-        self._opened.add(self.session.opened_logs())
-
-    def prepare(self) -> None:
-        """Put back what must be there when ``learn()`` begins."""
-        saved, checkpoint = self._resumed
-        self.session.prepare(saved, checkpoint.commit.logs, self._log_copies)
-        if self._manifest is not None:
-            saved.inexact.update(self.session.put_replay(self._manifest, self._store, steps=checkpoint.step))
-
-    def restore(self) -> None:
-        """Put back everything else, at the clean point; what turns out to be lost is told."""
-        saved, _ = self._resumed
-        self.session.restore(saved, self._log_copies)
-        found = {name: reason for name, reason in saved.inexact.items() if name not in self.report.inexact}
-        tell(RunReport(path=self.path, step=self.report.step, inexact=found))
-        self.report = replace(self.report, inexact={**self.report.inexact, **found})
-
-    @property
-    def _resumed(self) -> tuple[Saved, Checkpoint]:
-        assert self._saved is not None
-        assert self._checkpoint is not None
-        return self._saved, self._checkpoint
-
-    def _preserve_logs(self, checkpoint: Checkpoint) -> None:
-        """Keep copies of the logs as they were, and take away those of older checkpoints."""
-        from ..adapters.training import preserve_logs, read_rows
-
-        folder = Path(self.path, LOGS_FOLDER, os.path.basename(checkpoint.path))
-        self._opened.check_folder()
-        for other in folder.parent.iterdir() if folder.parent.is_dir() else ():
-            if other != folder and OF_A_STEP.fullmatch(other.name) and is_folder(str(other)):
-                shutil.rmtree(other)
-        if folder.is_symlink():
-            raise CheckpointError("expected a folder of log copies, found a link.", path=str(folder))
-        with checkpoint.open() as archive:
-            self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)
+    return OwnSession(agent, envs)

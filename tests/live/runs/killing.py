@@ -8,6 +8,7 @@ import signal
 from stable_baselines3.common.callbacks import BaseCallback
 
 from strongbox import Run
+from strongbox.checkpoints import RunFolder
 
 __all__ = ["KillAfter"]
 
@@ -24,10 +25,11 @@ class KillAfter(BaseCallback):
         self._step = step
 
     def _on_step(self) -> bool:
-        if self._step is None or self._run.last_step < self._step:
+        if self._step is None:
             return True
-        if self._run.step >= self._run.last_step + BEYOND:
-            self._run.wait()
+        self._run.wait()
+        newest = RunFolder(self._run.path).newest()
+        if newest is not None and newest.step >= self._step and self._run.steps_done >= newest.step + BEYOND:
             os.kill(os.getpid(), signal.SIGKILL)
         return True
 

@@ -14,7 +14,7 @@ from stable_baselines3.common.envs import BitFlippingEnv
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 import strongbox
-from strongbox.checkpoints import pack
+from strongbox.checkpoints import RunFolder, pack
 from strongbox.errors import CheckpointError, FormatError, MismatchError
 
 SMALL: dict[str, Any] = {"buffer_size": 150, "learning_starts": 40, "batch_size": 8}
@@ -43,7 +43,7 @@ def packed(make_model: Callable[[], OffPolicyAlgorithm], folder: Path) -> tuple[
         model = run.resume(make_model)
         model.learn(200, callback=run.callback(every=60))
         run.wait()
-        newest = run.folder.newest()
+        newest = RunFolder(run.path).newest()
         assert newest is not None
         pack(newest, folder / "packed.zip", replay=True)
     return model, folder / "packed.zip"
@@ -78,7 +78,7 @@ def test_it_can_be_left_out_and_a_buffer_of_another_size_is_an_error_that_says_s
     with pytest.raises(CheckpointError, match=r'skip=\["replay_buffer"\]'):
         strongbox.load(file, env=env, buffer_size=70)
     with strongbox.Run(tmp_path / "run") as run:
-        newest = run.folder.newest()
+        newest = RunFolder(run.path).newest()
         assert newest is not None
         with pytest.raises(MismatchError, match="replay_buffer"):
             strongbox.load(newest.agent_path, skip=["replay_buffer"])

@@ -182,9 +182,30 @@ def test_a_model_that_the_checkpoint_does_not_fit_stays_as_it_is(
     train(tmp_path, make_ppo(), 32)
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(strongbox.StrongboxError, match="expected a model of Stable-Baselines3"):
+def test_what_is_no_model_is_taken_for_an_agent_of_ones_own(tmp_path: Path) -> None:
+    with pytest.raises(StrongboxError, match="for an agent of your own"):
         strongbox.Run(tmp_path).resume(lambda: 3)
+    with pytest.raises(StrongboxError, match="expected an agent, an object of a class of yours, found int"):
+        strongbox.Run(tmp_path).resume(lambda: 3, envs=None)
+
+
+def test_a_model_and_an_agent_of_ones_own_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    with strongbox.Run(tmp_path / "model") as run:
+        model = run.resume(make_ppo())
+        with pytest.raises(CheckpointError, match="expected an agent of your own"):
+            run.step(model)
+    with strongbox.Run(tmp_path / "given") as run, pytest.raises(StrongboxError, match="expected no envs for a model"):
+        run.resume(make_ppo(), envs=None)
+    with strongbox.Run(tmp_path / "agent") as run:
+        run.resume(Counter, envs=None)
+        with pytest.raises(CheckpointError, match="expected the model that run"):
+            make_ppo()().learn(32, callback=run.callback())
+
+
+class Counter:
+    """As little as an agent may be."""
+
+    steps = 0
 
 
 # -- what cannot be exact is named -----------------------------------------------------------------------

@@ -18,7 +18,7 @@ __all__ = ["clocks_of", "read_clocks", "write_clocks"]
 CLOCKS: dict[str, dict[str, Callable[[], float]]] = {
     "Monitor": {"t_start": time.time},
     "VecMonitor": {"t_start": time.time},
-    "RecordEpisodeStatistics": {"episode_start_time": time.perf_counter},
+    "RecordEpisodeStatistics": {"episode_start_time": time.perf_counter, "episode_start_times": time.perf_counter},
 }
 """By class: the attributes that hold a moment, and the clock that it was read from."""
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from typing import Any
-
-import gymnasium
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError
 from ...values import same
@@ -24,6 +22,9 @@ from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .recording import GENERATOR, record
 from .replay import capture_history, restore_history
 from .spaces import capture_spaces, restore_spaces
+
+if TYPE_CHECKING:
+    import gymnasium
 
 __all__ = ["capture_inner", "restore_inner", "watch_inner"]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import gymnasium
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, StrongboxError
 from ...values import describe, same
@@ -14,6 +12,9 @@ from .notes import Notes
 from .objects import capture_object, remember_object, restore_object
 from .parts import class_name
 from .plain import expect_mapping
+
+if TYPE_CHECKING:
+    import gymnasium
 
 __all__ = ["capture_layers", "match_layers", "restore_layers", "watch_layers"]
 
@@ -71,6 +72,8 @@ def match_layers(live: list[Any], states: Any, notes: Notes) -> list[tuple[Any, 
 def _unwrap(
     env: gymnasium.Env[Any, Any],
 ) -> tuple[list[gymnasium.Wrapper[Any, Any, Any, Any]], gymnasium.Env[Any, Any]]:
+    import gymnasium
+
     wrappers = []
     while isinstance(env, gymnasium.Wrapper):
         wrappers.append(env)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from stable_baselines3.common.monitor import ResultsWriter
-
+from ..loaded import loaded_classes
 from .notes import Notes
 
 __all__ = ["capture_log", "has_log", "restore_log"]
@@ -22,7 +21,9 @@ PIECE = 1 << 20
 
 def has_log(live: Any) -> bool:
     """Whether an object writes results into a file."""
-    return isinstance(vars(live).get("results_writer"), ResultsWriter)
+    return isinstance(
+        vars(live).get("results_writer"), loaded_classes("stable_baselines3.common.monitor", "ResultsWriter")
+    )
 
 
 def capture_log(live: Any, notes: Notes) -> dict[str, Any]:

@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
-import gymnasium
 import numpy
-from gymnasium.envs.registration import EnvSpec
-from stable_baselines3.common.vec_env import VecEnv
 
+from ..loaded import loaded_classes
 from .clocks import clocks_of
 from .logs import has_log
 
@@ -39,6 +37,7 @@ IGNORED = frozenset(
         *("env", "venv", "envs", "spec", "_cached_spec", "metadata", "_metadata", "render_mode"),
         *("_saved_kwargs", "_ezpickle_args", "_ezpickle_kwargs", "class_attributes"),
         *("remotes", "work_remotes", "processes", "closed", "strongbox_ready"),
+        *("parent_pipes", "error_queue"),
     )
 )
 """Attributes that are about how layers hang together, or about this process."""
@@ -60,11 +59,11 @@ def class_name(live: Any) -> str:
 
 def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> Iterator[tuple[str, Any]]:
     """The attributes of an object that may be state, by name."""
-    clocks = clocks_of(live)
+    clocks, space = clocks_of(live), loaded_classes("gymnasium", "Space")
     for name, value in list(vars(live).items()):
         if name in IGNORED or name in harmless or name in clocks or (name == "results_writer" and has_log(live)):
             continue
-        if not isinstance(value, gymnasium.Space):
+        if not isinstance(value, space):
             yield name, value
 
 
@@ -114,11 +113,21 @@ def is_harmless(value: Any) -> bool:
     """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
     if isinstance(value, list | tuple):
         return all(is_harmless(item) for item in value)
-    if isinstance(value, gymnasium.Env | gymnasium.Space | VecEnv | EnvSpec | ModuleType | type | logging.Logger):
+    if isinstance(value, (*_layer_classes(), ModuleType, type, logging.Logger)):
         return True
     if isinstance(value, numpy.dtype) or inspect.isroutine(value) or isinstance(value, functools.partial):
         return True
     return _package(type(value)) in RENDERING or _package(type(value)) == "pathlib"
+
+
+def _layer_classes() -> tuple[Any, ...]:
+    """What layers are and how they are described, as far as it is loaded."""
+    return (
+        *loaded_classes("gymnasium", "Env", "Space"),
+        *loaded_classes("gymnasium.vector", "VectorEnv"),
+        *loaded_classes("gymnasium.envs.registration", "EnvSpec"),
+        *loaded_classes("stable_baselines3.common.vec_env", "VecEnv"),
+    )
 
 
 def is_of_library(live: Any) -> bool:

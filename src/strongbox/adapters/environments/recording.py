@@ -13,9 +13,8 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy
 
 from ...errors import StrongboxError
@@ -25,6 +24,9 @@ from .atari import is_atari, read_before_reset
 from .parts import parts_of
 from .plain import NotPlain, copy_plain
 from .worlds import renew_world
+
+if TYPE_CHECKING:
+    import gymnasium
 
 __all__ = [
     "GENERATOR",

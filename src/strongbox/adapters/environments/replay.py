@@ -9,9 +9,8 @@ environment is made of, a Box2D world or one's own code, it is exact if it is de
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy
 
 from ...errors import CheckpointError, StrongboxError
@@ -26,6 +25,9 @@ from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
 from .recording import GENERATOR, own_parts, plain_attributes, plain_parts, record, recorder_of
 from .spaces import capture_spaces, restore_spaces
 from .worlds import renew_world
+
+if TYPE_CHECKING:
+    import gymnasium
 
 __all__ = ["capture_history", "restore_history"]
 

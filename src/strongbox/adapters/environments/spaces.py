@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import gymnasium
+from typing import TYPE_CHECKING, Any
 
 from ...values import RandomGenerator
 from ..generators import make_generator, read_generator, write_generator
+from ..loaded import loaded_classes
 from .notes import Notes
+
+if TYPE_CHECKING:
+    import gymnasium
 
 __all__ = ["capture_spaces", "restore_spaces"]
 
@@ -35,7 +37,8 @@ def restore_spaces(live: Any, states: Any, place: str, notes: Notes) -> None:
 
 
 def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
-    return {name: value for name, value in vars(live).items() if isinstance(value, gymnasium.Space)}
+    space = loaded_classes("gymnasium", "Space")
+    return {name: value for name, value in vars(live).items() if isinstance(value, space)}
 
 
 def _is_state(state: Any) -> bool:
@@ -62,6 +65,7 @@ def _parts(space: gymnasium.Space[Any]) -> Iterator[gymnasium.Space[Any]]:
     inner = getattr(space, "spaces", ())
     for part in inner.values() if isinstance(inner, Mapping) else inner:
         yield from _parts(part)
-    for name in ("feature_space", "node_space", "edge_space"):
-        if isinstance(getattr(space, name, None), gymnasium.Space):
-            yield from _parts(getattr(space, name))
+    held = (getattr(space, name, None) for name in ("feature_space", "node_space", "edge_space"))
+    for part in held:
+        if part is not None:
+            yield from _parts(part)

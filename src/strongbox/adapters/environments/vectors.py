@@ -1,27 +1,35 @@
-"""A vectorized environment: its own layers, and each environment inside through all of its wrappers."""
+"""An environment, or many behind one: their own layers, and each environment inside through all of its wrappers.
+
+Taken are a VecEnv of Stable-Baselines3, a vector environment of gymnasium and a single environment of gymnasium.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
-
-from ...errors import CheckpointError, StrongboxError
-from .layers import capture_layers, match_layers, restore_layers, watch_layers
+from ...errors import CheckpointError, MismatchError, StrongboxError
+from ..loaded import loaded_classes
+from .inside import Inside, find_inside
+from .layers import match_layers
 from .notes import Notes
 from .objects import capture_object, remember_object, restore_object
 from .parts import class_name
 from .plain import expect_mapping
-from .workers import call_workers
 
-__all__ = ["Captured", "capture_environments", "restore_environments", "watch_environments"]
+if TYPE_CHECKING:
+    import gymnasium
+    from stable_baselines3.common.vec_env import VecEnv
+
+    AnyEnvironment: TypeAlias = VecEnv | gymnasium.vector.VectorEnv[Any, Any, Any] | gymnasium.Env[Any, Any]
+
+__all__ = ["Captured", "capture_environments", "restore_environments", "unwrap_vectors", "watch_environments"]
 
 
 @dataclass(frozen=True)
 class Captured:
-    """The state of a vectorized environment.
+    """The state of an environment.
 
     ``state`` is a tree of values with a portable form; ``inexact`` says what it does not hold, by place and with the
     reason; ``logs`` holds the size in bytes of every log file that belongs to it, by path.
@@ -32,28 +40,25 @@ class Captured:
     logs: dict[str, int]
 
 
-def watch_environments(env: VecEnv) -> None:
+def watch_environments(env: AnyEnvironment) -> None:
     """Begin to record what only a replay can restore, and note settings to tell them from state later.
 
-    Call it when the environment has just been made, before its first reset; another call changes nothing.
+    Call it when the environment has just been made, before its first reset; another call changes nothing. Raises
+    MismatchError for what is no environment.
     """
-    layers, base = _unwrap(env)
-    for layer in (*layers, base):
+    layers, inside = _take_apart(env)
+    for layer in layers:
         remember_object(layer)
-    if isinstance(base, SubprocVecEnv):
-        call_workers(base, "strongbox_watch")
-    elif isinstance(base, DummyVecEnv):
-        for inner in base.envs:
-            watch_layers(inner)
+    inside.watch()
 
 
-def capture_environments(env: VecEnv) -> Captured:
+def capture_environments(env: AnyEnvironment) -> Captured:
     """The state of all layers and of every environment inside, between two steps; nothing is changed by it."""
-    layers, base = _unwrap(env)
+    layers, inside = _take_apart(env)
     notes = Notes()
-    vectors = [capture_object(layer, class_name(layer), notes) for layer in (*layers, base)]
+    vectors = [capture_object(layer, class_name(layer), notes, harmless=inside.kept_inside) for layer in layers]
     states = []
-    for index, (state, own) in enumerate(_capture_inside(base, notes)):
+    for index, (state, own) in enumerate(inside.capture(notes)):
         states.append(state)
         notes.logs.update(own.logs)
         for place, reason in own.inexact.items():
@@ -61,58 +66,52 @@ def capture_environments(env: VecEnv) -> Captured:
     return Captured({"vectors": vectors, "environments": states}, notes.inexact, notes.logs)
 
 
-def restore_environments(env: VecEnv, state: Any, *, logs: Mapping[str, str] = {}) -> dict[str, str]:
+def restore_environments(env: AnyEnvironment, state: Any, *, logs: Mapping[str, str] = {}) -> dict[str, str]:
     """Put a state back into an environment made by the same code; returns what is not as it was, with the reasons.
 
     ``logs`` says for a live log file, by path, where a preserved copy lies whose first bytes are to stand in it. Raises
     CheckpointError where the state is none of this number of environments.
     """
-    layers, base = _unwrap(env)
+    layers, inside = _take_apart(env)
     state = expect_mapping(state, "the state of the environments")
     environments = state.get("environments")
     if set(state) != {"vectors", "environments"} or type(environments) is not list:
-        raise CheckpointError("expected the state of vectorized environments, found another.")
+        raise CheckpointError("expected the state of environments, found another.")
+    if len(environments) != inside.count:
+        raise CheckpointError(
+            f"expected the states of {inside.count} environments, found {len(environments)}.",
+            hint="Make as many environments as the run was begun with.",
+        )
     notes = Notes(copies=logs)
-    _restore_inside(base, environments, notes)
-    for layer, own in match_layers([*layers, base], state["vectors"], notes):
+    for index, inexact in enumerate(inside.restore(environments, notes)):
+        for place, reason in inexact.items():
+            notes.add(f"environment {index}, {place}", reason)
+    for layer, own in match_layers(layers, state["vectors"], notes):
         try:
-            restore_object(layer, own, class_name(layer), notes)
+            restore_object(layer, own, class_name(layer), notes, harmless=inside.kept_inside)
         except StrongboxError as error:
             notes.add(class_name(layer), error.problem)
     return notes.inexact
 
 
-def _unwrap(env: VecEnv) -> tuple[list[VecEnvWrapper], VecEnv]:
+def unwrap_vectors(env: Any) -> tuple[list[Any], Any]:
+    """The wrappers around many environments, outermost first, and what is inside of them."""
     layers = []
-    while isinstance(env, VecEnvWrapper):
-        layers.append(env)
-        env = env.venv
-    return layers, env
+    of_sb3 = loaded_classes("stable_baselines3.common.vec_env", "VecEnvWrapper")
+    of_gymnasium = loaded_classes("gymnasium.vector", "VectorWrapper")
+    base = env
+    while isinstance(base, of_sb3 + of_gymnasium):
+        layers.append(base)
+        base = getattr(base, "venv" if isinstance(base, of_sb3) else "env")
+    return layers, base
 
 
-def _capture_inside(base: VecEnv, notes: Notes) -> list[tuple[dict[str, Any], Notes]]:
-    if isinstance(base, SubprocVecEnv):
-        return call_workers(base, "strongbox_capture")
-    if isinstance(base, DummyVecEnv):
-        return [capture_layers(inner) for inner in base.envs]
-    notes.add(class_name(base), "there is no way into the environments of this class")
-    return []
-
-
-def _restore_inside(base: VecEnv, states: list[Any], notes: Notes) -> None:
-    known = isinstance(base, SubprocVecEnv | DummyVecEnv)
-    if len(states) != (base.num_envs if known else 0):
-        raise CheckpointError(
-            f"expected the states of {base.num_envs} environments, found {len(states)}.",
-            hint="Make as many environments as the run was begun with.",
+def _take_apart(env: Any) -> tuple[list[Any], Inside]:
+    """The layers that belong to all environments at once, and the way to those inside."""
+    layers, base = unwrap_vectors(env)
+    inside = find_inside(base)
+    if inside is None:
+        raise MismatchError(
+            f"expected an environment of gymnasium or of Stable-Baselines3, found {type(base).__name__}."
         )
-    if isinstance(base, SubprocVecEnv):
-        results = call_workers(base, "strongbox_restore", [(state, dict(notes.copies)) for state in states])
-    elif isinstance(base, DummyVecEnv):
-        results = [restore_layers(inner, state, notes.copies) for inner, state in zip(base.envs, states, strict=True)]
-    else:
-        notes.add(class_name(base), "there is no way into the environments of this class")
-        return
-    for index, inexact in enumerate(results):
-        for place, reason in inexact.items():
-            notes.add(f"environment {index}, {place}", reason)
+    return ([*layers, base] if inside.has_layer else layers), inside

@@ -1,59 +1,96 @@
-"""The same code inside the worker processes of SubprocVecEnv.
+"""The same code inside the worker processes of SubprocVecEnv and AsyncVectorEnv.
 
-A worker of Stable-Baselines3 knows a handful of commands, and none of them is "run this function". But ``set_attr``
+A worker knows a handful of commands, and none of them is "run this function". But ``set_attr``
 sends a pickled value, and a value may say how it is made: :class:`_Arrival` is made, in the worker, by calling
-:func:`install`. That gives the class ``gymnasium.Env``, and so every environment and wrapper, three methods, and
-``env_method`` calls methods by name: the first object that has one is the outermost wrapper. So nothing depends on how
-the worker was started (fork, forkserver or spawn), on which environment lives in it, or on more of SB3 than these two
-commands. Nothing that comes from a file is sent as anything but values.
+:func:`install`. That gives the class ``gymnasium.Env``, and so every environment and wrapper, a few methods, and
+there is a command that calls methods by name: the first object that has one is the outermost wrapper. So nothing
+depends on how the worker was started (fork, forkserver or spawn), on which environment lives in it, or on more of SB3
+and gymnasium than these two commands. Nothing that comes from a file is sent as anything but values.
 
 An exception would end the worker, and with it the run: the methods return it as text instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
-from stable_baselines3.common.vec_env import SubprocVecEnv
+import numpy
 
 from ...errors import CheckpointError
 from ..random_states import capture_random_states, restore_random_states
 from .layers import capture_layers, restore_layers, watch_layers
 from .notes import Notes
 
-__all__ = ["call_workers", "install"]
+if TYPE_CHECKING:
+    import gymnasium
+
+__all__ = ["call_workers", "exchange", "install"]
 
 MARKER = "strongbox_ready"
 
+LOOP, RESETS = "_async_worker", "autoreset"
+"""The function that gymnasium's workers run, and its variable that says whether the environment is reset next."""
 
-def call_workers(env: SubprocVecEnv, name: str, arguments: list[tuple[Any, ...]] | None = None) -> list[Any]:
+
+def call_workers(env: Any, name: str, arguments: Sequence[tuple[Any, ...]] | None = None) -> list[Any]:
     """Call one of METHODS on the outermost layer of every worker; raises CheckpointError where one fails.
 
     ``arguments`` holds those for each worker in turn.
     """
-    if env.waiting:
+    if _is_waiting(env):
         raise CheckpointError(
             "expected environments that wait for a step, found a step under way.",
             hint="Capture and restore between steps: after step_wait().",
         )
     given = arguments if arguments is not None else [()] * env.num_envs
-    try:
+    with _ended_workers_told():
         env.set_attr(MARKER, _Arrival())
-        # What env_method does, with arguments for each: so that all workers replay at the same time.
-        for remote, own in zip(env.remotes, given, strict=True):
-            remote.send(("env_method", (name, own, {})))
-        answers = [remote.recv() for remote in env.remotes]
-    except (EOFError, OSError) as error:
-        raise CheckpointError(
-            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
-            hint="Strongbox has to be importable where the workers run.",
-        ) from error
+    # What calls a method in all workers, with arguments for each: so that all replay at the same time.
+    command = "_call" if _is_gymnasium(env) else "env_method"
+    answers = exchange(env, command, [(name, own, {}) for own in given])
     for index, (problem, _) in enumerate(answers):
         if problem:
             raise CheckpointError(f"environment {index}, in its worker process: {problem}")
     return [answer for _, answer in answers]
+
+
+def exchange(env: Any, command: str, given: Sequence[Any]) -> list[Any]:
+    """Send each worker a command with what is given for it, and gather what they answer."""
+    with _ended_workers_told():
+        for pipe, own in zip(_pipes(env), given, strict=True):
+            pipe.send((command, own))
+        answers = [pipe.recv() for pipe in _pipes(env)]
+        if not _is_gymnasium(env):
+            return answers
+        env._raise_if_errors([well for _, well in answers])
+    return [answer for answer, _ in answers]
+
+
+@contextmanager
+def _ended_workers_told() -> Iterator[None]:
+    """Raise CheckpointError for a closed pipe, and for whatever a worker of gymnasium has ended with."""
+    try:
+        yield
+    except Exception as error:
+        raise CheckpointError(
+            f"expected worker processes that answer, found that one has ended: {type(error).__name__}.",
+            hint="Strongbox has to be importable where the workers run.",
+        ) from error
+
+
+def _is_gymnasium(env: Any) -> bool:
+    return hasattr(env, "parent_pipes")
+
+
+def _pipes(env: Any) -> Any:
+    return env.parent_pipes if _is_gymnasium(env) else env.remotes
+
+
+def _is_waiting(env: Any) -> bool:
+    return bool(env._state.name != "DEFAULT" if _is_gymnasium(env) else env.waiting)
 
 
 class _Arrival:
@@ -65,6 +102,8 @@ class _Arrival:
 
 def install() -> bool:
     """Give every environment of this process the methods."""
+    import gymnasium
+
     for name, function in METHODS.items():
         setattr(gymnasium.Env, name, _method(function))
     return True
@@ -96,6 +135,31 @@ def restore_worker(env: gymnasium.Env[Any, Any], state: Any, copies: Mapping[str
     return {**inexact, **{f"{RANDOM} {place}": reason for place, reason in lost.items()}}
 
 
+def is_resetting(env: gymnasium.Env[Any, Any]) -> bool | None:
+    """Whether the loop that this worker of gymnasium runs is about to reset; None in a loop of another kind."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_name != LOOP:
+        frame = frame.f_back
+    flag = frame.f_locals.get(RESETS)
+    return bool(flag) if frame.f_code.co_name == LOOP and isinstance(flag, bool | numpy.bool_) else None
+
+
+def step_once(env: gymnasium.Env[Any, Any], resets: bool, observed: Any) -> bool:
+    """Let the next step give this observation, and this for the end of an episode, without the environment's doing.
+
+    Returns whether the loop of this worker takes note of it.
+    """
+    if is_resetting(env) is None:
+        return False
+
+    def step(action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        del vars(env)["step"]
+        return observed, 0.0, resets, False, {}
+
+    vars(env)["step"] = step
+    return True
+
+
 RANDOM = "random"
 """Where the state of a worker holds the random states of its process: a wrapper may draw from them."""
 
@@ -103,5 +167,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "strongbox_watch": watch_layers,
     "strongbox_capture": capture_worker,
     "strongbox_restore": restore_worker,
+    "strongbox_is_resetting": is_resetting,
+    "strongbox_step_once": step_once,
 }
 """What is called in a worker, by the name that it has there."""

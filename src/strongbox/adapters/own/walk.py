@@ -26,6 +26,7 @@ from .kinds import (
     is_environment,
     is_jax_array,
     is_module,
+    is_optimizer,
     is_own_class,
     is_replay_buffer,
     is_space,
@@ -260,7 +261,8 @@ class _Walker:
             self._object(path, live, depth)
             return
         for name, value in attributes_of(live).items():
-            if is_stateful(value) and not is_module(value):
+            # Its tensors by another name (tensordict's) are in its state dict already.
+            if is_optimizer(value):
                 self._visit(_joined(path, name), value, put_attribute(live, name), depth + 1)
         self._inner_modules(path, live, depth)
 

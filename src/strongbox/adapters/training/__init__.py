@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .callback import RunCallback
-from .logs import preserve_logs
-from .saved import Saved, read_rows
+from .saved import Saved
 from .session import Captured, Session
 
-__all__ = ["Captured", "RunCallback", "Saved", "Session", "preserve_logs", "read_rows"]
+__all__ = ["Captured", "RunCallback", "Saved", "Session"]

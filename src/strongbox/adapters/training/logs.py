@@ -9,33 +9,23 @@ says; and a copy is kept in the run's folder before the script can empty anythin
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from stable_baselines3.common import logger as sb3
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from ...container import replace_file
+from ..preserving import BLOCK, MONITOR
 
-__all__ = ["LogPositions", "continue_logs", "discard_logs", "opened_events", "preserve_logs", "remove_events"]
+__all__ = ["LogPositions", "continue_logs", "discard_logs", "opened_events", "remove_events"]
 
 EVENTS = "events.out.tfevents"
 """How the names of TensorBoard's files begin."""
 
 TEXT_FILES = {".csv": sb3.CSVOutputFormat, ".json": sb3.JSONOutputFormat, ".txt": sb3.HumanOutputFormat}
 """Outputs that are one file each, by how the names of these end."""
-
-TEXT_NAMES = ("progress", "log")
-"""How the names of these begin."""
-
-MONITOR = "monitor.csv"
-"""How the names of Monitor's files end; they belong to the environments."""
-
-BLOCK = 1 << 20
 
 
 def text_outputs(logger: sb3.Logger) -> Iterator[tuple[Path, Any]]:
@@ -94,41 +84,6 @@ class LogPositions:
                 size, lines = size + len(block), lines + block.count(b"\n")
         self._counted[path] = size, lines, first
         return lines
-
-
-# -- before the script makes its model -------------------------------------------------------------------
-
-
-def preserve_logs(sizes: Mapping[str, int], rows: Mapping[str, int], folder: Path) -> dict[str, str]:
-    """Copy what text files held at a checkpoint, before the script opens them anew, which empties them.
-
-    Gives the copies by the path of the file. One that is there already is from an earlier attempt to go on from
-    the same checkpoint, and is kept. Only files are read whose names are those of SB3's logger and Monitor.
-    """
-    copies: dict[str, str] = {}
-    for path, size in sizes.items():
-        source = Path(path)
-        if not (source.name.endswith(MONITOR) or (source.suffix in TEXT_FILES and source.name.startswith(TEXT_NAMES))):
-            continue
-        copy = folder / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}{source.suffix}"
-        if copy.is_symlink():
-            copy.unlink()  # The run's folder may come from a stranger, and a link lead anywhere.
-        if not copy.exists() and source.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            with source.open("rb") as file, replace_file(copy) as written:
-                _copy_beginning(file, written, size, rows.get(source.name))
-        if copy.is_file() and not copy.is_symlink():
-            copies[path] = str(copy)
-    return copies
-
-
-def _copy_beginning(file: BinaryIO, written: BinaryIO, size: int, rows: int | None) -> None:
-    if rows is not None:
-        written.writelines(itertools.islice(file, rows))
-        return
-    while size and (block := file.read(min(size, BLOCK))):
-        written.write(block)
-        size -= len(block)
 
 
 # -- after SB3 has opened its outputs ----------------------------------------------------------------------

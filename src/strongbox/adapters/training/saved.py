@@ -17,10 +17,11 @@ from ...conversion import Draft
 from ...errors import MismatchError, locate
 from ..capture import capture
 from ..into import check_into
+from ..preserving import read_rows
 from .agent import AgentState, read_agent
 from .settings import compare_settings
 
-__all__ = ["PARTS", "Saved", "read_rows", "read_saved"]
+__all__ = ["PARTS", "Saved", "read_saved"]
 
 PARTS = ("agent", "callbacks", "environments", "log", "random", "run")
 """The resume state of a checkpoint of a training run."""
@@ -78,14 +79,6 @@ def read_saved(model: BaseAlgorithm, archive: Archive) -> Saved:
         differences=differences,
         inexact=dict(state.inexact),
     )
-
-
-def read_rows(archive: Archive) -> dict[str, int]:
-    """The lines that CSV files had at a checkpoint, by name; raises MismatchError where they are none."""
-    rows = _part(archive, "log").get("rows", {})
-    if not isinstance(rows, Mapping) or not all(type(count) is int and count >= 0 for count in rows.values()):
-        raise MismatchError("expected numbers of rows in resume/log.json, found others.")
-    return dict(rows)
 
 
 def _part(archive: Archive, name: str) -> Mapping[str, Any]:

@@ -58,6 +58,9 @@ class Captured:
 class Session:
     """A live model that a run trains; every environment that it has is watched from here on."""
 
+    learns = True
+    """SB3's ``learn()`` trains it."""
+
     def __init__(self, model: Any) -> None:
         if not isinstance(model, BaseAlgorithm):
             raise MismatchError(f"expected a model of Stable-Baselines3 from make_model, found {type(model).__name__}.")

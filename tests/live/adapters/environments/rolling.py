@@ -48,7 +48,7 @@ def copied(value: Any) -> Any:
     """Arrays of read-only memory and the like, copied into what a portable form holds."""
     if isinstance(value, dict):
         return {key: copied(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or (isinstance(value, numpy.ndarray) and value.dtype == object):
         return [copied(item) for item in value]
     return numpy.array(value) if isinstance(value, numpy.ndarray) else value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import shutil
 import threading
 from collections.abc import Callable
@@ -216,11 +217,14 @@ def test_another_number_of_environments_is_refused() -> None:
         restore_environments(DummyVecEnv([Hidden, Hidden]), state)
 
 
+NUMBERS = itertools.count()
+
+
 class Lossy(WithProtocol):
     """Forgets something in its own protocol."""
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "calls": self.__dict__.setdefault("calls", id(self))}
+        return {**super().get_state(), "calls": self.__dict__.setdefault("calls", next(NUMBERS))}
 
 
 class Failing(WithProtocol):

@@ -9,7 +9,8 @@ import pytest
 from stable_baselines3 import A2C
 from stable_baselines3.common.logger import CSVOutputFormat, configure
 
-from strongbox.adapters.training.logs import LogPositions, continue_logs, preserve_logs, remove_events
+from strongbox.adapters.preserving import preserve_logs
+from strongbox.adapters.training.logs import LogPositions, continue_logs, remove_events
 
 
 @pytest.fixture
