@@ -25,7 +25,18 @@ from ..checks import Array, kind_of, read_elements
 from ..keys import Keys
 from ..names import current_name
 from ..opaque import Opaque
-from . import arrays, containers, functions, generators, noise, references, schedules, spaces, torch_objects
+from . import (
+    arrays,
+    containers,
+    functions,
+    generators,
+    jax_objects,
+    noise,
+    references,
+    schedules,
+    spaces,
+    torch_objects,
+)
 from .code import SKELETON_CLASSES, called, holders_of_code
 from .naming import type_of
 from .recipe import Recipe, Table, check_call
@@ -42,6 +53,7 @@ RECIPES: Table = {
     **containers.RECIPES,
     **functions.RECIPES,
     **generators.RECIPES,
+    **jax_objects.RECIPES,
     **noise.RECIPES,
     **references.RECIPES,
     **schedules.RECIPES,
