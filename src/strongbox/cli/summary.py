@@ -14,6 +14,7 @@ from typing import Any
 from ..archive import Archive
 from ..errors import StrongboxError
 from ..values import ConstantSchedule, LinearSchedule, Normalization, Opaque, Schedule, Space, TableSchedule
+from .jax_states import read_jax_networks, read_jax_optimizers
 from .missing import Missing, find_missing
 from .networks import Network, group_networks
 from .optimizers import Optimizer, is_optimizer, read_optimizer
@@ -157,6 +158,9 @@ def _gather_tensors(archive: Archive, summary: Summary) -> None:
                 summary.networks += group_networks(name, state_dict.tensors())
     if archive.variables is not None:
         summary.variables = group_networks("variables", archive.variables.tensors())
+    with _noting(summary):
+        summary.networks += read_jax_networks(archive.data)
+        summary.optimizers += read_jax_optimizers(archive.data)
 
 
 def _gather_statistics(archive: Archive, summary: Summary) -> None:
