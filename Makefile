@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-REQUIREMENTS := $(wildcard requirements/*.txt)
+REQUIREMENTS := $(filter-out requirements/sbx.txt,$(wildcard requirements/*.txt))
 READY := .venv/.package-installed
 # Small networks gain nothing from threads, and two test workers share the cores.
 ONE_THREAD := OMP_NUM_THREADS=1
@@ -11,7 +11,7 @@ ONE_THREAD := OMP_NUM_THREADS=1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-crash check format docs bench fuzz clean
+.PHONY: help install demo test test-core test-crash test-sbx check format docs bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test-core: $(READY) ## The core's tests alone, under every Python from 3.10 to 3
 
 test-crash: $(READY) ## Kill 200 processes while they write checkpoints, instead of the few that make test kills
 	STRONGBOX_CRASHES=200 $(ONE_THREAD) $(BIN)/python -m pytest tests/core/checkpoints/test_crashes.py
+
+test-sbx: .venv-sbx/.package-installed ## The tests of agents on JAX, in an environment of their own, which is large
+	$(ONE_THREAD) .venv-sbx/bin/python -m pytest tests/live/adapters/jax
 
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .
@@ -59,6 +62,14 @@ clean: ## Remove everything that make has made
 
 $(READY): .venv/.requirements-installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sbx/.requirements-installed: requirements/sbx.txt
+	@$(call fresh_environment,.venv-sbx,requirements/sbx.txt)
+	@touch $@
+
+.venv-sbx/.package-installed: .venv-sbx/.requirements-installed pyproject.toml
+	.venv-sbx/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-docs/.requirements-installed: requirements/docs.txt

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import sbx  # type: ignore[import-not-found]
+import sbx
 
 ARCHIVES = Path(__file__).parent / "sbx"
 OFF_POLICY: dict[str, Any] = {"learning_starts": 20, "batch_size": 8, "buffer_size": 100}

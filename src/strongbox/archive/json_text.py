@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from ..errors import FormatError, LimitError, UnsupportedError
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, how_to_raise
 
 __all__ = ["check_format", "check_size", "dump_lines", "dump_text", "join_lines", "measure_depth", "parse_json"]
 
@@ -60,9 +60,12 @@ def check_format(parsed: Any, form: str, version: int) -> dict[str, Any]:
 def check_size(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise LimitError for JSON that is too long, or holds too many values, to be read at all."""
     if len(content) > limits.data_bytes:
-        raise LimitError(f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.")
+        raise LimitError(
+            f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.",
+            hint=how_to_raise("data_bytes"),
+        )
     if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.nodes:
-        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.")
+        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.", hint=how_to_raise("nodes"))
 
 
 def dump_text(value: Any) -> str:

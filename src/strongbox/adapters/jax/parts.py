@@ -80,18 +80,21 @@ class JaxParts:
         from .trees import check_state
 
         policy_class, kwargs = attributes["policy_class"], attributes["policy_kwargs"]
+        problems: list[StrongboxError] = []  # JAX adds notes to what is raised while it traces
 
         def build(key: Any) -> Any:
             policy = policy_class(*(attributes[name] for name in SPACES), _constant_rate, **kwargs)
             policy.build(key, _constant_rate, *_arguments(policy.build, attributes))
-            for name, state in self.policy.states.items():
-                check_state(_attribute(policy, name, POLICY), state, f"{POLICY}.{name}")
+            try:
+                for name, state in self.policy.states.items():
+                    place = f"{POLICY}.{name}"
+                    check_state(_attribute(policy, name, place), state, place)
+            except StrongboxError as error:
+                problems.append(error)
             return key
 
         try:
             jax.eval_shape(build, jax.random.PRNGKey(0))
-        except StrongboxError:
-            raise
         except Exception as error:
             # The settings are the file's, and flax may refuse them in any way.
             raise MismatchError(
@@ -99,6 +102,8 @@ class JaxParts:
                 f"{type(error).__name__}: {str(error)[:300]}",
                 hint="Give the settings yourself: custom_objects={'policy_kwargs': ...}.",
             ) from error
+        if problems:
+            raise problems[0]
 
     def fill(self, model: Any, restorer: Restorer, left: dict[str, str]) -> None:
         """Put everything into a model; raises MismatchError where it was made with other settings.

@@ -19,7 +19,7 @@ from typing import Any
 import numpy
 
 from ...errors import FormatError, LimitError, StrongboxError
-from ...limits import DEFAULT_LIMITS, Limits
+from ...limits import DEFAULT_LIMITS, Limits, how_to_raise
 from ...pickles import Budget, Call, Decoded, Global, Node
 from ..checks import Array, kind_of, read_elements
 from ..keys import Keys
@@ -121,7 +121,7 @@ class Builder:
         if len(self._open) >= self.limits.depth:
             raise LimitError(
                 f"expected values nested at most {self.limits.depth} deep, found more.",
-                hint="Where the file is trusted, raise Limits.depth.",
+                hint=how_to_raise("depth"),
             )
         size, content = self._size, self._bytes
         self._open.add(key)
@@ -175,7 +175,7 @@ class Builder:
         if self.budget.inflated_bytes > self.limits.inflated_bytes:
             raise LimitError(
                 f"expected at most {self.limits.inflated_bytes:,} bytes once shared parts are expanded, found more.",
-                hint="Where the file is trusted, raise Limits.inflated_bytes.",
+                hint=how_to_raise("inflated_bytes"),
             )
 
     def _build(self, node: Node) -> Any:
