@@ -55,7 +55,7 @@ def _entry(name: str, attribute: Any, limits: Limits, shortened: dict[str, str])
     note_shortened(name, paths, shortened)
     value = to_value(decoded, limits=limits)
     whole = any(find_opaque(value)) or decoded.popped or decoded.cyclic
-    pickle = encode(decoded if whole else unshare(decoded.root))
+    pickle = encode(decoded if whole else unshare(decoded.root), limits=limits)
     return Typed(type=str(type(attribute)), value=value, pickle=pickle, attributes=_shown(value))
 
 
