@@ -50,6 +50,10 @@ def needed_names(algorithm: type) -> frozenset[str]:
     return frozenset(names)
 
 
+LIMITS_OF_ROOM = ("data_bytes", "nodes", "pickle_opcodes", "nodes")
+"""The limit behind each kind of room, in their order."""
+
+
 class Allowance:
     """The entries of data by name, never more of them than an archive may hold."""
 
@@ -83,6 +87,12 @@ class Allowance:
         for index, (what, most) in enumerate(self._room.items()):
             while self._total[index] > most and self._leave_out_largest(index, f"{most:,} {what}"):
                 pass
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """Of what there is too much, though nothing is left that may go: the limit, and how much there may be."""
+        triples = zip(self._room.items(), LIMITS_OF_ROOM, self._total, strict=True)
+        return {limit: f"{most:,} {what}" for (what, most), limit, total in triples if total > most}
 
     def _leave_out_largest(self, index: int, room: str) -> bool:
         """Leave out the largest entry that is not needed; False where there is none."""

@@ -60,7 +60,7 @@ def save(
         **asked,
         normalization=_normalization(model, normalization),
         pickles=pickles,
-        known=_parts_on_jax(model, asked, limits, shortened) if is_on_jax(type(model)) else None,
+        known=_parts_on_jax(model, asked, limits, shortened, pickles=pickles) if is_on_jax(type(model)) else None,
         limits=limits,
     )
     contents = replace(contents, shortened={**contents.shortened, **shortened}) if shortened else contents
@@ -68,11 +68,17 @@ def save(
 
 
 def _parts_on_jax(
-    model: BaseAlgorithm, asked: Mapping[str, Collection[str]], limits: Limits, shortened: dict[str, str]
+    model: BaseAlgorithm,
+    asked: Mapping[str, Collection[str]],
+    limits: Limits,
+    shortened: dict[str, str],
+    *,
+    pickles: bool,
 ) -> dict[str, Typed]:
     from .jax.capture import capture_parts
 
-    return capture_parts(attributes_to_save(model, **asked), limits=limits, shortened=shortened)
+    attributes = attributes_to_save(model, **asked)
+    return capture_parts(attributes, limits=limits, shortened=shortened, pickles=pickles)
 
 
 def _check_excluded(model: BaseAlgorithm, names: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from ...errors import LimitError, UnsupportedError
 from ...limits import Limits
 from ...pickles import encode
 from ...values import FlaxModule, JaxPolicy, TrainState, describe, find_opaque, to_value
+from ..allowance import Allowance
 from ..foreign import pickle_bounded, read_nodes, unshare
 
 __all__ = ["capture_parts"]
@@ -22,7 +23,9 @@ __all__ = ["capture_parts"]
 OF_JAX = frozenset(("flax", "jax", "jaxlib", "sbx"))
 
 
-def capture_parts(attributes: Mapping[str, Any], *, limits: Limits, shortened: dict[str, str]) -> dict[str, Typed]:
+def capture_parts(
+    attributes: Mapping[str, Any], *, limits: Limits, shortened: dict[str, str], pickles: bool
+) -> dict[str, Typed]:
     """The entries of attributes that are policies, modules, states or arrays; what was cut out goes to ``shortened``.
 
     Raises UnsupportedError or LimitError, naming the attribute, for one that an archive may not hold.
@@ -36,7 +39,20 @@ def capture_parts(attributes: Mapping[str, Any], *, limits: Limits, shortened: d
                 error.problem = f"{name}, which the agent cannot do without: {error.problem}"
                 error.hint = error.hint or RAISE
                 raise
+    _require_room(entries, limits, pickles=pickles)
     return entries
+
+
+def _require_room(entries: Mapping[str, Typed], limits: Limits, *, pickles: bool) -> None:
+    """Raise LimitError where these entries alone are more than data may hold: all else would be left out for them."""
+    allowance = Allowance(frozenset(entries), {}, pickles=pickles, limits=limits)
+    for name, entry in entries.items():
+        allowance.add(name, entry)
+    for limit, most in allowance.lacking.items():
+        raise LimitError(
+            f"expected networks and optimizers of at most {most}, found more.",
+            hint=f"Raise limits=Limits({limit}=...); whoever reads the archive must do the same.",
+        )
 
 
 RAISE = (

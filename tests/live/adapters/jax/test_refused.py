@@ -145,6 +145,9 @@ def test_a_limit_that_a_large_network_needs_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"policy, which the agent cannot do without") as caught:
         strongbox.save(model, tmp_path / "agent.zip", limits=small)
     assert "limits=Limits(pickle_bytes=" in str(caught.value)
+    with pytest.raises(LimitError, match="expected networks and optimizers of at most 30,000 nodes of pickles"):
+        strongbox.save(model, tmp_path / "agent.zip", limits=Limits(nodes=60_000))
+    assert not list(tmp_path.iterdir())
     strongbox.save(model, tmp_path / "agent.zip", limits=Limits(pickle_bytes=10_000_000))
     with pytest.raises(LimitError, match="Limits"):
         strongbox.load(tmp_path / "agent.zip", limits=Limits(data_bytes=100_000))
