@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-REQUIREMENTS := $(wildcard requirements/*.txt)
+REQUIREMENTS := $(filter-out requirements/sbx.txt,$(wildcard requirements/*.txt))
 READY := .venv/.package-installed
 # Small networks gain nothing from threads, and two test workers share the cores.
 ONE_THREAD := OMP_NUM_THREADS=1
@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-core test-crash test-convert check format docs bench fuzz clean
+.PHONY: help install demo test test-core test-crash test-convert test-sbx check format docs bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ test-crash: $(READY) ## Kill 200 processes while they write checkpoints, instead
 
 test-convert: $(READY) ## Open converted archives in an unmodified SB3, under every Python found here, or VERSIONS="3.11 3.12"
 	$(ONE_THREAD) $(BIN)/python -m tests.conversions $(VERSIONS)
+
+test-sbx: .venv-sbx/.package-installed ## The tests of agents on JAX, in an environment of their own, which is large
+	$(ONE_THREAD) .venv-sbx/bin/python -m pytest tests/live/adapters/jax
 
 check: $(READY) ## Format, lint and types
 	$(BIN)/ruff format --check .
@@ -67,6 +70,14 @@ clean: ## Remove everything that make has made
 
 $(READY): .venv/.requirements-installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sbx/.requirements-installed: requirements/sbx.txt
+	@$(call fresh_environment,.venv-sbx,requirements/sbx.txt)
+	@touch $@
+
+.venv-sbx/.package-installed: .venv-sbx/.requirements-installed pyproject.toml
+	.venv-sbx/bin/python -m pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-docs/.requirements-installed: requirements/docs.txt

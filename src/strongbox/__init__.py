@@ -248,6 +248,7 @@ def save(
     exclude: str | Collection[str] = (),
     include: str | Collection[str] = (),
     normalization: Any = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SaveReport:
     """Save a live agent: one of SB3 or sb3-contrib as an archive that an unmodified SB3 opens, any other as its parts.
 
@@ -261,7 +262,8 @@ def save(
     a name to exclude that the agent does not have, or cannot be built without, is a MismatchError.
     ``normalization`` is the statistics of observations and rewards to keep with the agent: ``"auto"``
     takes those of its environment's VecNormalize, None keeps none, and a VecNormalize or a Normalization
-    is taken as it is. The report says what was left out, what is
+    is taken as it is. ``limits`` are those that the archive will be read with: an agent of sbx with large networks,
+    which stand in data, needs higher ones on both sides. The report says what was left out, what is
     opaque, and what is approximate; nothing of the kind is ever the reason that a save fails.
     """
     from .adapters import save as save_model
@@ -274,4 +276,5 @@ def save(
         exclude=exclude,
         include=include,
         normalization=normalization,
+        limits=limits,
     )

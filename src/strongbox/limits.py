@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .records import record
 
-__all__ = ["DEFAULT_LIMITS", "Limits"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "how_to_raise"]
 
 MEBIBYTE = 1 << 20
 
@@ -44,3 +44,10 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def how_to_raise(*names: str) -> str:
+    """The hint of an error about limits: how to raise them by name, from Python and on the command line."""
+    python = ", ".join(f"{name}=..." for name in names)
+    options = " ".join(f"--limit {name}=..." for name in names)
+    return f"Where the file is trusted, raise it: limits=Limits({python}), or {options} on the command line."

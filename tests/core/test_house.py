@@ -48,6 +48,8 @@ THIRD_PARTY_MODULES = {
     "policies/video.py": {"numpy", "av"},
     "adapters/environments/mujoco.py": {"numpy", "mujoco"},
     "adapters/environments/atari.py": {"numpy", "ale_py"},
+    "adapters/jax/parts.py": {"jax"},
+    "adapters/jax/trees.py": {"jax", "numpy"},
 }
 """Single modules that may import what the rest of their room may not."""
 

@@ -22,14 +22,15 @@ ARCHIVES = ROOT / "tests" / "data" / "archives"
 def furnish(folder: Path) -> None:
     """Put the archives of the documentation into a folder.
 
-    ``ppo.zip``, ``sac.zip``, ``td3.zip`` and ``recurrent.zip`` are what SB3 wrote, ``own.zip`` has a schedule and
-    a features extractor of somebody's own in it, ``downloads/stranger.zip`` runs a command when it is unpickled;
-    ``runs/pendulum`` is a run.
+    ``ppo.zip``, ``sac.zip``, ``td3.zip`` and ``recurrent.zip`` are what SB3 wrote, ``sbx-sac.zip`` is what sbx did,
+    ``own.zip`` has a schedule and a features extractor of somebody's own in it, ``downloads/stranger.zip`` runs a
+    command when it is unpickled; ``runs/pendulum`` is a run.
     """
     copies = {"ppo": "cartpole", "sac": "sac", "td3": "td3", "own": "ppo-own-code", "pendulum": "ppo-gsde-normalized"}
     copies["recurrent"] = "recurrent-ppo"
     for name, source in copies.items():
         shutil.copy(ARCHIVES / f"{source}.zip", folder / f"{name}.zip")
+    shutil.copy(ARCHIVES.parent / "sbx" / "sac.zip", folder / "sbx-sac.zip")
     shutil.copy(ARCHIVES / "ppo-gsde-normalized.vecnormalize.pkl", folder / "vecnormalize.pkl")
     downloads = folder / "downloads"
     downloads.mkdir()

@@ -33,7 +33,7 @@ from ..conversion import (
     without_paths,
 )
 from ..errors import StrongboxError, UnsupportedError
-from ..limits import DEFAULT_LIMITS
+from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Global, encode
 from ..values import (
     SCHEDULE_NAMES,
@@ -51,7 +51,7 @@ from .foreign import LARGEST, TOO_LARGE, pickle_bounded, read_nodes, unshare
 from .schedules import known_schedule, live_schedule, tabulate
 from .trees import describe_tree
 
-__all__ = ["capture", "capture_parts"]
+__all__ = ["attributes_to_save", "capture", "capture_parts"]
 
 REMEMBERED = 1 << 14
 """Bytes of a pickle up to which its reading is remembered."""
@@ -79,20 +79,22 @@ def capture(
     normalization: Normalization | None = None,
     pickles: bool = True,
     known: Mapping[str, Entry] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Contents:
     """Everything of a live agent that an archive holds; tensors are described, not copied.
 
     ``pickles`` says whether pickles will be written, which is what the size of data is reckoned with. ``known`` are
-    entries by name that were captured before, and are taken as they are.
+    entries by name that were captured before, and are taken as they are. ``limits`` are those of whoever will read it.
     """
     names = model._get_torch_save_params()[1]
     contents = capture_parts(
         attributes_to_save(model, exclude=exclude, include=include),
         model.get_parameters(),
         {name: functools.reduce(getattr, name.split("."), model) for name in names},
-        needed=needed_names(type(model)),
+        needed=needed_names(type(model)) | set(known or ()),
         pickles=pickles,
         known=known or {},
+        limits=limits,
     )
     return replace(
         contents,
@@ -110,13 +112,14 @@ def capture_parts(
     needed: frozenset[str],
     pickles: bool = True,
     known: Mapping[str, Entry] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Contents:
     """The contents of an archive without a model, from attributes, state dicts and other tensors by name.
 
     ``needed`` are the attributes that stay, however large they are. The algorithm is left empty.
     """
     left_out: dict[str, str] = {}
-    allowance = Allowance(needed, left_out, pickles=pickles)
+    allowance = Allowance(needed, left_out, pickles=pickles, limits=limits)
     shortened: dict[str, str] = {}
     _add_entries(attributes, allowance, left_out, shortened, known or {})
     return Contents(

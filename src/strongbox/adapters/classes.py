@@ -32,6 +32,13 @@ ALGORITHMS: dict[str, Names] = {
     "sb3_contrib.qrdqn.qrdqn": _names("QRDQN"),
     "sb3_contrib.tqc.tqc": _names("TQC"),
     "sb3_contrib.trpo.trpo": _names("TRPO"),
+    "sbx.crossq.crossq": _names("CrossQ"),
+    "sbx.ddpg.ddpg": _names("DDPG"),
+    "sbx.dqn.dqn": _names("DQN"),
+    "sbx.ppo.ppo": _names("PPO"),
+    "sbx.sac.sac": _names("SAC"),
+    "sbx.td3.td3": _names("TD3"),
+    "sbx.tqc.tqc": _names("TQC"),
     "stable_baselines3.a2c.a2c": _names("A2C"),
     "stable_baselines3.ddpg.ddpg": _names("DDPG"),
     "stable_baselines3.dqn.dqn": _names("DQN"),
@@ -74,6 +81,19 @@ CLASSES: dict[str, Names] = {
     "sb3_contrib.crossq.policies": _names("Actor CrossQCritic CrossQPolicy"),
     "sb3_contrib.qrdqn.policies": _names("CnnPolicy MultiInputPolicy QRDQNPolicy QuantileNetwork"),
     "sb3_contrib.tqc.policies": _names("Actor CnnPolicy Critic MultiInputPolicy TQCPolicy"),
+    "sbx.common.jax_layers": _names("NatureCNN"),
+    "sbx.common.policies": _names(
+        "ContinuousCritic SimbaContinuousCritic SimbaSquashedGaussianActor SimbaVectorCritic SquashedGaussianActor",
+        "VectorCritic",
+    ),
+    "sbx.crossq.policies": _names(
+        "Actor Critic CrossQPolicy SimbaActor SimbaCritic SimbaCrossQPolicy SimbaVectorCritic VectorCritic"
+    ),
+    "sbx.dqn.policies": _names("CNNPolicy DQNPolicy"),
+    "sbx.ppo.policies": _names("Actor CnnPolicy Critic PPOPolicy"),
+    "sbx.sac.policies": _names("SACPolicy SimbaSACPolicy"),
+    "sbx.td3.policies": _names("Actor TD3Policy"),
+    "sbx.tqc.policies": _names("SimbaTQCPolicy TQCPolicy"),
     "stable_baselines3.common.buffers": _names(
         "DictReplayBuffer DictRolloutBuffer NStepReplayBuffer ReplayBuffer RolloutBuffer"
     ),
@@ -140,6 +160,16 @@ CLASSES: dict[str, Names] = {
 """Every class that an archive may name, by the module that defines it."""
 
 FUNCTIONS: dict[str, Names] = {
+    "jax._src.nn.functions": _names("gelu softmax"),
+    "jax.nn": _names(
+        "celu elu gelu glu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax mish relu relu6 selu",
+        "sigmoid silu soft_sign softmax softplus sparse_plus squareplus standardize",
+    ),
+    "jax.numpy": _names("cos sin tanh"),
+    "optax._src.alias": _names(
+        "adabelief adadelta adagrad adam adamax adamaxw adamw adan amsgrad lamb lion nadam nadamw novograd radam",
+        "rmsprop rprop sgd sm3 yogi",
+    ),
     "torch.nn.functional": _names("elu gelu leaky_relu mish relu relu6 selu sigmoid silu softplus tanh"),
     "torch.nn.init": _names(
         "constant_ kaiming_normal_ kaiming_uniform_ normal_ ones_ orthogonal_ trunc_normal_ uniform_",
@@ -148,7 +178,11 @@ FUNCTIONS: dict[str, Names] = {
 }
 """Every function that an archive may name, by the module that defines it."""
 
-_EXTRAS = {"sb3_contrib", "stable_baselines3", "torch", "gymnasium"}
+_EXTRAS = {
+    **dict.fromkeys(("sb3_contrib", "stable_baselines3", "torch", "gymnasium"), "sb3"),
+    **dict.fromkeys(("sbx", "jax", "flax", "optax"), "sbx"),
+}
+"""The extra that brings each package."""
 
 
 def find_class(reference: ClassReference, *, trust: Collection[str] = ()) -> Any:
@@ -188,7 +222,7 @@ def _import(module: str) -> Any:
     except Exception as error:
         package = module.partition(".")[0]
         if package in _EXTRAS and isinstance(error, ImportError):
-            raise MissingExtra(package, "sb3", "loading this agent") from error
+            raise MissingExtra(package, _EXTRAS[package], "loading this agent") from error
         raise UnsupportedError(
             f"expected to import {module}, found {type(error).__name__}: {error}.",
             hint="Is the module on the Python path?",

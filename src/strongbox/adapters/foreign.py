@@ -21,14 +21,13 @@ import torch
 
 from ..conversion import may_hold_paths, shorten_paths, without_machine
 from ..errors import LimitError, StrongboxError, UnsupportedError
-from ..limits import DEFAULT_LIMITS
+from ..limits import DEFAULT_LIMITS, Limits
 from ..pickles import Call, Decoded, Node, PersistentId, decode, decode_next, encode
 
 __all__ = ["LARGEST", "TOO_LARGE", "pickle_bounded", "read_nodes", "unshare"]
 
 LARGEST = DEFAULT_LIMITS.pickle_bytes
 TOO_LARGE = f"it is larger than {LARGEST >> 20} MiB, and so no setting of an agent"
-
 
 _ARRAYS = (numpy.ndarray, torch.Tensor)
 
@@ -40,8 +39,12 @@ class _TooLarge(Exception):
 class _Bounded(io.BytesIO):
     """Memory that takes no more than one attribute may have."""
 
+    def __init__(self, largest: int) -> None:
+        super().__init__()
+        self._largest = largest
+
     def write(self, content: Any) -> int:
-        if self.tell() + len(content) > LARGEST:
+        if self.tell() + len(content) > self._largest:
             raise _TooLarge
         return super().write(content)
 
@@ -126,26 +129,26 @@ def _without_addresses(content: bytes) -> bytes:
     return b"".join([*parts, content[position:]])
 
 
-def pickle_bounded(item: Any) -> bytes:
-    """A live object, pickled; raises UnsupportedError, with the reason, where it cannot be kept."""
-    memory = _Bounded()
+def pickle_bounded(item: Any, *, largest: int = LARGEST) -> bytes:
+    """A live object, pickled in at most ``largest`` bytes; raises UnsupportedError where it cannot be kept."""
+    memory = _Bounded(largest)
     try:
         _Pickler(memory, protocol=4).dump(item)
         return memory.getvalue()
     except _TooLarge:
-        raise UnsupportedError(TOO_LARGE) from None
+        raise UnsupportedError(TOO_LARGE if largest == LARGEST else f"it is larger than {largest:,} bytes") from None
     except Exception as error:
         # What hangs on an agent may raise anything when it is pickled.
         raise UnsupportedError(f"it cannot be pickled: {type(error).__name__}: {_first_line(error)}") from error
 
 
-def read_nodes(content: bytes) -> tuple[Decoded, list[str]]:
+def read_nodes(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[Decoded, list[str]]:
     """The nodes of such a pickle without this machine's paths, and the paths that were more than debris.
 
     Raises UnsupportedError where an archive may not hold what it says.
     """
     try:
-        decoded = decode(content, limits=DEFAULT_LIMITS)
+        decoded = decode(content, limits=limits)
     except LimitError as error:
         raise UnsupportedError(f"it is too large or too deep: {error.problem}") from error
     except StrongboxError as error:

@@ -26,6 +26,7 @@ from .fitting import Fit, plan_fit
 from .freezing import check_freeze
 from .freezing import freeze as freeze_tensors
 from .goals import adopt_goals
+from .jax import is_on_jax, refuse_transfer, take_parts
 from .load_into import load_into
 from .normalization import undo_normalization
 from .overrides import (
@@ -131,7 +132,11 @@ def load(
         algorithm = find_algorithm(file, cls=cls, trust=trusted)
         check_overrides(algorithm, overrides)
         refuse_twice(overrides, replaced)
+        on_jax = is_on_jax(algorithm)
+        if on_jax:
+            refuse_transfer({**dict.fromkeys(overrides, True), "trust": trusted or pickles, **transfer.given})
         draft = make_draft(file, class_path(known_base(algorithm)), replaced, skipped)
+        parts = take_parts(draft) if on_jax else None
         before = {name: value for name, value in draft.data.items() if isinstance(value, int)}
         check_kept(algorithm, overrides, draft.data)
         overridden = place_overrides(draft, overrides)
@@ -156,6 +161,8 @@ def load(
         if normalization is not None and environment is None:
             notes.append(UNAPPLIED)
         settle_overrides(algorithm, attributes, overrides, before=before)
+        if parts is not None:
+            parts.check(attributes)
         fit = _Fitting(draft, transfer, skipped, overrides)
         model = build_model(
             algorithm,
@@ -169,6 +176,8 @@ def load(
             arguments=constructor_arguments(algorithm, attributes, overrides),
             plan=None if fit.ordinary else fit.plan,
         )
+        if parts is not None:
+            parts.fill(model, restorer, left)
         frozen = check_freeze(model, transfer.freeze)
         freeze_tensors(model, frozen)
         finish_overrides(model, overrides)
@@ -183,7 +192,7 @@ def load(
         replaced=tuple(replaced),
         skipped=tuple(sorted(skipped)),
         notes=tuple(notes),
-        taken=tuple(planned.taken),
+        taken=(*planned.taken, *(parts.names if parts is not None else ())),
         renamed=planned.renamed,
         cut=planned.cut,
         reset={**planned.reset, **{name: f"made anew: {why}" for name, why in planned.kept.items()}},

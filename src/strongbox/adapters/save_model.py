@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
-from ..archive import SaveReport, write_archive
+from ..archive import SaveReport, Typed, write_archive
 from ..conversion import REQUIRED
 from ..errors import MismatchError
+from ..limits import DEFAULT_LIMITS, Limits
 from ..values import Normalization
-from .capture import capture
+from .capture import attributes_to_save, capture
+from .jax import is_on_jax
 from .normalization import capture_normalization
 from .report import kept_normalization
 from .request import read_names
@@ -31,6 +34,7 @@ def save(
     exclude: str | Collection[str] = (),
     include: str | Collection[str] = (),
     normalization: Normalization | VecNormalize | str | None = "auto",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SaveReport:
     """Write a live SB3 or sb3-contrib model to an archive, which an unmodified SB3 opens too.
 
@@ -40,7 +44,8 @@ def save(
     attributes by name (MismatchError for a name that the agent does not have, or cannot be built without),
     ``include`` keeps ones that SB3 leaves out. ``normalization`` is the
     statistics to keep with the agent: ``"auto"`` takes those of its environment's VecNormalize, or, where
-    it was loaded without an environment, those that it was loaded with.
+    it was loaded without an environment, those that it was loaded with. ``limits`` are those of whoever will read
+    the archive: the large networks of an agent of sbx, which stand in data, may need higher ones on both sides.
 
     The report says what was left out, and why, and which functions were written as a table. Memory
     beyond the agent's own stays under 64 MiB.
@@ -48,14 +53,32 @@ def save(
     if not isinstance(model, BaseAlgorithm):
         raise MismatchError(f"expected a model of Stable-Baselines3, found {type(model).__name__}.")
     _check_excluded(model, read_names(exclude, "exclude"))
+    asked = {"exclude": read_names(exclude, "exclude"), "include": read_names(include, "include")}
+    shortened: dict[str, str] = {}
     contents = capture(
         model,
-        exclude=read_names(exclude, "exclude"),
-        include=read_names(include, "include"),
+        **asked,
         normalization=choose_normalization(model, normalization),
         pickles=pickles,
+        known=_parts_on_jax(model, asked, limits, shortened, pickles=pickles) if is_on_jax(type(model)) else None,
+        limits=limits,
     )
-    return write_archive(file, contents, pickles=pickles, durable=durable)
+    contents = replace(contents, shortened={**contents.shortened, **shortened}) if shortened else contents
+    return write_archive(file, contents, pickles=pickles, durable=durable, limits=limits)
+
+
+def _parts_on_jax(
+    model: BaseAlgorithm,
+    asked: Mapping[str, Collection[str]],
+    limits: Limits,
+    shortened: dict[str, str],
+    *,
+    pickles: bool,
+) -> dict[str, Typed]:
+    from .jax.capture import capture_parts
+
+    attributes = attributes_to_save(model, **asked)
+    return capture_parts(attributes, limits=limits, shortened=shortened, pickles=pickles)
 
 
 def _check_excluded(model: BaseAlgorithm, names: Collection[str]) -> None:

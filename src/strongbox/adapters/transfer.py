@@ -40,6 +40,17 @@ class Transfer:
     reset: frozenset[str] = frozenset()
 
     @property
+    def given(self) -> dict[str, bool]:
+        """Which arguments ask for anything, by name."""
+        return {
+            "parameters": self.parameters is not None,
+            "rename": bool(self.rename),
+            "on_mismatch": self.on_mismatch != "error",
+            "freeze": bool(self.freeze),
+            "reset": bool(self.reset),
+        }
+
+    @property
     def ordinary(self) -> bool:
         """Whether everything is to be taken as it is, and has to fit."""
         return self.parameters is None and not self.rename and not self.reset and self.on_mismatch == "error"

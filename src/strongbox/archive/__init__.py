@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .archive import Archive, ArchiveFile, open_archive
+from .held_tensors import HeldTensor, find_states, held_tensors, without_tensors
 from .json_text import check_format, dump_lines, is_sha256, measure_depth, parse_json
 from .manifest import is_environment_id
 from .members import INEXACT, MANIFEST, REPLAY_INDEX, REPLAY_SEGMENTS
@@ -31,6 +32,7 @@ __all__ = [
     "Entry",
     "Exact",
     "Finding",
+    "HeldTensor",
     "PackedReplay",
     "SaveReport",
     "Typed",
@@ -38,6 +40,8 @@ __all__ = [
     "check_format",
     "dump_lines",
     "entry_text",
+    "find_states",
+    "held_tensors",
     "is_environment_id",
     "is_sha256",
     "measure_depth",
@@ -45,6 +49,7 @@ __all__ = [
     "open_normalization",
     "parse_json",
     "replay_index",
+    "without_tensors",
     "write_archive",
 ]
 

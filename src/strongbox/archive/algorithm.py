@@ -1,8 +1,8 @@
 """Which algorithm wrote an archive: told by strongbox.json, or inferred from what only it keeps.
 
 SB3 writes no algorithm name. Its algorithms keep different attributes, though, and each kind of
-policy lives in a module of its own: the two together tell the fourteen apart. The names are those of
-the classes in SB3 and sb3-contrib 2.9.
+policy lives in a module of its own: the two together tell the fourteen apart, and those of sbx from them.
+The names are those of the classes in SB3 and sb3-contrib 2.9, and in sbx 0.28.
 """
 
 from __future__ import annotations
@@ -50,9 +50,16 @@ _RULES = (
     _Rule("stable_baselines3.a2c.a2c.A2C", ("gae_lambda", "vf_coef")),
 )
 
+_SBX = {
+    f"sbx.{name.lower()}.policies": f"sbx.{name.lower()}.{name.lower()}.{name}"
+    for name in ("CrossQ", "DQN", "PPO", "SAC", "TD3", "TQC")
+}
+"""The algorithms of sbx by the module of their policies: it keeps what SB3 keeps, but with networks of JAX."""
+
 _DDPG = "stable_baselines3.ddpg.ddpg.DDPG"
 _DDPG_MARKS = {"policy_delay": 1, "target_noise_clip": 0.0}
-"""DDPG is TD3 with these settings, which its constructor fixes (stable_baselines3/ddpg/ddpg.py)."""
+"""DDPG is TD3 with these settings, which its constructor fixes (stable_baselines3/ddpg/ddpg.py, sbx/ddpg/ddpg.py)."""
+_SBX_DDPG = "sbx.ddpg.ddpg.DDPG"
 
 
 def infer_algorithm(data: Mapping[str, Any]) -> Algorithm | None:
@@ -62,16 +69,28 @@ def infer_algorithm(data: Mapping[str, Any]) -> Algorithm | None:
     wrapped = data.get("model_class")
     if isinstance(wrapped, ClassReference):
         return Algorithm(wrapped.path, "data['model_class'], as HER of SB3 1.0 keeps it")
+    if module[:-1] in _SBX:
+        return _infer_sbx(data, module[:-1])
     for rule in _RULES:
         if all(name in data for name in rule.keeps) and rule.policy in module:
             marks = [f"data keeps {', '.join(rule.keeps)}"]
             if rule.policy:
                 marks.append(f"the policy is of {module[:-1]}")
             if rule.name.endswith(".TD3") and _has_marks_of_ddpg(data):
-                settings = ", ".join(f"{name}={value}" for name, value in _DDPG_MARKS.items())
-                return Algorithm(_DDPG, f"{marks[0]}; {settings}")
+                return Algorithm(_DDPG, f"{marks[0]}; {_marks_of_ddpg()}")
             return Algorithm(rule.name, "; ".join(marks))
     return None
+
+
+def _infer_sbx(data: Mapping[str, Any], module: str) -> Algorithm:
+    name, evidence = _SBX[module], f"the policy is of {module}"
+    if name.endswith(".TD3") and _has_marks_of_ddpg(data):
+        return Algorithm(_SBX_DDPG, f"{evidence}; {_marks_of_ddpg()}")
+    return Algorithm(name, evidence)
+
+
+def _marks_of_ddpg() -> str:
+    return ", ".join(f"{name}={value}" for name, value in _DDPG_MARKS.items())
 
 
 def _has_marks_of_ddpg(data: Mapping[str, Any]) -> bool:

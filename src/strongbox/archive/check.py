@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import LimitError, StrongboxError
 from ..limits import DEFAULT_LIMITS, Limits
 from ..records import record
-from ..values import TableSchedule, is_known_call, same
+from ..values import TableSchedule, called_in_turn, is_known_call, same
 from .archive import Archive, ArchiveFile, open_archive
 from .data import Data
 from .members import MANIFEST
@@ -176,6 +176,7 @@ def _calls(data: Data, name: str) -> Iterator[str]:
         return
     if decoded is not None:
         yield from (call.path for call in decoded.calls)
+        yield from called_in_turn(decoded)
 
 
 def _check_two_forms(data: Data) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import values
 from ..errors import FormatError, LimitError, StrongboxError, locate
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, how_to_raise
 from ..pickles import Budget, Decoded, decode
 from ..values import SCHEDULE_NAMES, Opaque, find_opaque
 from .json_text import parse_json
@@ -37,7 +37,7 @@ class Data(Mapping[str, Any]):
             if len(parsed) > limits.names:
                 raise LimitError(
                     f"expected at most {limits.names:,} names, found {len(parsed):,}.",
-                    hint="Where the file is trusted, raise Limits.names.",
+                    hint=how_to_raise("names"),
                 )
         self._entries: dict[str, Any] = parsed
         self._limits = limits
@@ -92,7 +92,10 @@ class Data(Mapping[str, Any]):
             raise FormatError(f"expected base64 text for {name!r}, found {type(text).__name__}.")
         if len(text) // 4 * 3 > self._limits.pickle_bytes + 2:
             limit = f"{self._limits.pickle_bytes:,} bytes"
-            raise LimitError(f"expected a pickle of at most {limit} for {name!r}, found a longer one.")
+            raise LimitError(
+                f"expected a pickle of at most {limit} for {name!r}, found a longer one.",
+                hint=how_to_raise("pickle_bytes"),
+            )
         try:
             return base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):

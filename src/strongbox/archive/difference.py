@@ -13,13 +13,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from math import inf, isnan
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from ..errors import locate
 from ..limits import DEFAULT_LIMITS, Limits
 from ..tensors import StateDict, Tensor
 from ..values import describe, find_opaque, same
 from .archive import Archive, ArchiveFile, open_archive
+from .held_tensors import HeldTensor, held_tensors, without_tensors
 from .tensor_difference import TensorDifference, TensorForm, compare_tensors
 
 __all__ = ["ABSENT", "Difference", "TensorDifference", "TensorForm", "compare_archives"]
@@ -37,6 +38,8 @@ class _Absent:
 
 ABSENT = _Absent()
 
+AnyTensor: TypeAlias = "Tensor | HeldTensor"
+Key = TypeVar("Key")
 Pairs = Mapping[str, tuple[Any, Any]]
 """By name, what the first archive has and what the second one has, or ABSENT."""
 
@@ -112,10 +115,10 @@ class _Comparison:
 
     def run(self, progress: Callable[[int, int, str], None] | None) -> Difference:
         first, second = self._archives
-        data = self._both(lambda archive: dict(archive.data.items()))
+        data = self._both(lambda archive: {name: without_tensors(value) for name, value in archive.data.items()})
         changed = _differing(*data, unequal=self._differ_in_pickles)
         trees = self._both(_state_dicts)
-        tensors, equal = self._tensors(progress, *trees)
+        tensors, equal = self._tensors(progress, *self._both(_tensors))
         return Difference(
             first=first.path or "the first archive",
             second=second.path or "the second archive",
@@ -135,7 +138,7 @@ class _Comparison:
         first, second = (archive.data.pickle(name) for archive in self._archives)
         return first != second
 
-    def _both(self, read: Callable[[Archive], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _both(self, read: Callable[[Archive], dict[Key, Any]]) -> tuple[dict[Key, Any], dict[Key, Any]]:
         parts = []
         for archive in self._archives:
             with locate(path=archive.path):
@@ -143,9 +146,11 @@ class _Comparison:
         return parts[0], parts[1]
 
     def _tensors(
-        self, progress: Callable[[int, int, str], None] | None, *trees: dict[str, StateDict]
+        self,
+        progress: Callable[[int, int, str], None] | None,
+        first: Mapping[tuple[str, str], AnyTensor],
+        second: Mapping[tuple[str, str], AnyTensor],
     ) -> tuple[tuple[TensorDifference, ...], int]:
-        first, second = (dict(_tensors(tree)) for tree in trees)
         names = list(dict.fromkeys(chain(first, second)))
         total = sum(tensor.nbytes for tensor in chain(first.values(), second.values()))
         found: list[TensorDifference] = []
@@ -154,7 +159,7 @@ class _Comparison:
             if progress is not None:
                 progress(done, total, ": ".join(key))
             left, right = first.get(key), second.get(key)
-            with locate(member=f"{key[0]}.pth"):
+            with locate(member=_member(left, right, key[0])):
                 difference = compare_tensors(*key, left, right, release=self._release)
             if difference is not None:
                 found.append(difference)
@@ -182,10 +187,16 @@ def _state_dicts(archive: Archive) -> dict[str, StateDict]:
     return named
 
 
-def _tensors(trees: Mapping[str, StateDict]) -> Iterator[tuple[tuple[str, str], Tensor]]:
-    for name, tree in trees.items():
-        for path, tensor in tree.tensors():
-            yield (name, path), tensor
+def _tensors(archive: Archive) -> dict[tuple[str, str], AnyTensor]:
+    """Every tensor by its state dict and its name there; those of data by the place of their train state."""
+    named: dict[tuple[str, str], AnyTensor] = {
+        (name, path): tensor for name, tree in _state_dicts(archive).items() for path, tensor in tree.tensors()
+    }
+    return named | dict(held_tensors(archive.data))
+
+
+def _member(left: AnyTensor | None, right: AnyTensor | None, state_dict: str) -> str:
+    return "data" if HeldTensor in (type(left), type(right)) else f"{state_dict}.pth"
 
 
 def _settings(trees: Mapping[str, StateDict]) -> dict[str, Any]:

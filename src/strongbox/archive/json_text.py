@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from ..errors import FormatError, LimitError, UnsupportedError
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, how_to_raise
 
 __all__ = [
     "check_format",
@@ -77,9 +77,12 @@ def is_sha256(text: str) -> bool:
 def check_size(content: bytes, *, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise LimitError for JSON that is too long, or holds too many values, to be read at all."""
     if len(content) > limits.data_bytes:
-        raise LimitError(f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.")
+        raise LimitError(
+            f"expected at most {limits.data_bytes:,} bytes of JSON, found {len(content):,}.",
+            hint=how_to_raise("data_bytes"),
+        )
     if content.count(b",") + content.count(b"[") + content.count(b"{") > limits.nodes:
-        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.")
+        raise LimitError(f"expected at most {limits.nodes:,} values in JSON, found more.", hint=how_to_raise("nodes"))
 
 
 def dump_text(value: Any) -> str:

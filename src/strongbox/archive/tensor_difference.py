@@ -15,6 +15,7 @@ from typing import Any
 import numpy
 
 from ..tensors import Tensor
+from .held_tensors import HeldTensor
 
 __all__ = ["TensorDifference", "TensorForm", "compare_tensors"]
 
@@ -62,7 +63,12 @@ class TensorDifference:
 
 
 def compare_tensors(
-    state_dict: str, name: str, first: Tensor | None, second: Tensor | None, *, release: Callable[[], None]
+    state_dict: str,
+    name: str,
+    first: Tensor | HeldTensor | None,
+    second: Tensor | HeldTensor | None,
+    *,
+    release: Callable[[], None],
 ) -> TensorDifference | None:
     """What is different between two tensors of a name, or None where they are the same to the bit.
 
@@ -114,7 +120,7 @@ def _square(array: Array) -> float:
     return float(numpy.vdot(array, array).real)
 
 
-def _numbers(tensor: Tensor, block: Array) -> Array:
+def _numbers(tensor: Tensor | HeldTensor, block: Array) -> Array:
     """A block of stored elements as float64 or complex128, flat."""
     if tensor.dtype == "bfloat16":
         block = (block.astype("<u4") << numpy.uint32(16)).view("<f4")

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from .. import _version
 from ..container import ZipWriter, replace_file
 from ..errors import LimitError, StrongboxError, UnsupportedError, locate
+from ..limits import DEFAULT_LIMITS, Limits
 from ..tensors import PthPlan, plan_pth
 from ..values import normalization_to_json, to_portable
 from .contents import Contents, Exact, SaveReport, Typed
@@ -36,19 +37,20 @@ def write_archive(
     *,
     pickles: bool = True,
     durable: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SaveReport:
     """Write an archive to a path, replacing an old file whole, or to a seekable binary file.
 
     A path without a suffix gets ``.zip``, as in SB3. ``pickles=False`` leaves out every pickle in
     data, and raises UnsupportedError naming the culprits where a value has no portable form. Data that
-    is more than a reader takes is a LimitError, before anything is written.
+    is more than a reader with these ``limits`` takes is a LimitError, before anything is written.
     ``durable=False`` skips fsync: the file is still replaced in one step, but a power failure may
     undo it.
     """
     if not pickles:
         _require_portable(contents)
     members = _small_members(contents, pickles=pickles)
-    _require_readable(members[DATA], contents, pickles=pickles)
+    _require_readable(members[DATA], contents, pickles=pickles, limits=limits)
     plans = _tensor_plans(contents)
     manifest = _manifest(contents)
     if not isinstance(target, str | bytes | os.PathLike):
@@ -128,10 +130,10 @@ def _typed_json(entry: Typed, *, pickles: bool) -> dict[str, Any]:
     return written
 
 
-def _require_readable(data: bytes, contents: Contents, *, pickles: bool) -> None:
+def _require_readable(data: bytes, contents: Contents, *, pickles: bool, limits: Limits) -> None:
     """Hold the finished data against the reader's own limits, before the old file is given up for it."""
     try:
-        check_size(data)
+        check_size(data, limits=limits)
     except LimitError as error:
         sizes = {name: len(entry_text(entry, pickles=pickles)) for name, entry in contents.data.items()}
         largest = sorted(sizes, key=lambda name: -sizes[name])[:5]

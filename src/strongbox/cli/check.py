@@ -13,6 +13,7 @@ from typing import Any
 from ..archive import CheckReport, Finding, check_archive
 from ..errors import FormatError
 from ..values import is_known_call
+from .limits import read_limits
 from .progress import Progress
 from .terminal import Line, Span, Terminal, print_error, wrap
 
@@ -41,12 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_all(paths: list[str], codes: Counter[int], arguments: argparse.Namespace) -> None:
     """Check every file, show what is to be shown, and count the exit codes."""
+    limits = read_limits(arguments)
     output, progress = Terminal(sys.stdout), Progress(Terminal(sys.stderr), len(paths))
     try:
         for done, path in enumerate(paths):
             if len(paths) > 1:
                 progress.show(done, path)
-            report = check_archive(path)
+            report = check_archive(path, limits=limits)
             codes[report.exit_code] += 1
             if arguments.json or not arguments.quiet or report.exit_code:
                 progress.clear()

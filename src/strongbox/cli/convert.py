@@ -12,6 +12,7 @@ from typing import Any
 
 from ..conversion import ConvertReport, convert
 from ..errors import MismatchError, StrongboxError, UnsupportedError
+from .limits import read_limits
 from .progress import Progress
 from .terminal import Line, Span, Terminal, print_error, wrap
 
@@ -82,6 +83,7 @@ def _convert(file: str, target: str, arguments: argparse.Namespace) -> ConvertRe
             pickles=arguments.pickles == "all",
             exclude=arguments.exclude or (),
             normalization=normalization,
+            limits=read_limits(arguments),
         )
     except OSError as error:
         problem = f"expected to write here, found: {error.strerror or error}."

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from ..archive import Archive, open_archive
 from ..archive.difference import ABSENT, Difference, TensorDifference, TensorForm, compare_archives
+from ..limits import Limits
 from ..values import describe
 from .json_form import strict_json, value_json
+from .limits import read_limits
 from .progress import Progress
 from .table import heading, rest, some
 from .terminal import Line, Span, Terminal, size_text
@@ -34,7 +36,8 @@ Counts = Mapping[str, tuple[Any, Any]]
 def run(arguments: argparse.Namespace) -> int:
     """Compare two archives; returns 0 where they hold the same agent, 1 where not."""
     sides = [_Side.of(path) for path in (arguments.first, arguments.second)]
-    with sides[0].open() as first, sides[1].open() as second:
+    limits = read_limits(arguments)
+    with sides[0].open(limits) as first, sides[1].open(limits) as second:
         bar = Progress(Terminal(sys.stderr), 1, text=size_text)
         try:
             found = compare_archives(first, second, progress=bar.show_part)
@@ -72,8 +75,8 @@ class _Side(NamedTuple):
             return cls(path, {})
         return cls(checkpoint.agent_path, checkpoint.metrics)
 
-    def open(self) -> Archive:
-        return open_archive(self.path)
+    def open(self, limits: Limits) -> Archive:
+        return open_archive(self.path, limits=limits)
 
 
 # -- what was learnt between the two --------------------------------------------------------------

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..policies import open_policy
+from .limits import read_limits
 from .terminal import Line, Span, Terminal, size_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ __all__ = ["run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Export one policy and say what was written, and how far it is from the original."""
-    policy = open_policy(arguments.file, normalize=False if arguments.raw else arguments.normalize)
+    normalize = False if arguments.raw else arguments.normalize
+    policy = open_policy(arguments.file, normalize=normalize, limits=read_limits(arguments))
     report = policy.export(arguments.to, outputs=arguments.outputs or ())
     if arguments.json:
         print(json.dumps({**asdict(report), "source": arguments.file, "source_sha256": policy.source_sha256}))

@@ -25,6 +25,7 @@ from ..tensors import StateDict, Tensor
 from ..values import normalization_to_json
 from .file_names import FileNames
 from .json_form import opaque_json, strict_json, value_json
+from .limits import read_limits
 from .terminal import Span, Terminal, size_text
 
 __all__ = ["extract_archive", "run"]
@@ -42,7 +43,7 @@ OUT_OF_PROPORTION = "The file repeats what it holds out of proportion to its siz
 
 def run(arguments: argparse.Namespace) -> int:
     """Extract one archive and say what was written."""
-    with open_archive(arguments.file) as archive:
+    with open_archive(arguments.file, limits=read_limits(arguments)) as archive:
         files, size = extract_archive(archive, Path(arguments.to), force=arguments.force, raw=arguments.raw)
     text = f"{files:,} files, {size_text(size)}, in {arguments.to}"
     Terminal(sys.stdout).print([Span("extracted  ", "good"), Span(text)])

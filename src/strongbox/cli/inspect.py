@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..archive import Archive, open_archive
 from ..errors import MismatchError, StrongboxError
+from .limits import read_limits
 from .parser import nearest
 from .summary import Summary, summarize
 from .terminal import Terminal, print_error
@@ -49,7 +50,7 @@ def _show(file: str, output: Terminal, arguments: argparse.Namespace) -> int:
     try:
         if os.path.isdir(file) and os.path.lexists(os.path.join(file, "run.json")):
             return _show_run(file, show, output, arguments)
-        with open_archive(file) as archive:
+        with open_archive(file, limits=read_limits(arguments)) as archive:
             return show(archive, output, arguments, None)
     except StrongboxError as error:
         print_error(str(error))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..archive import Archive
+from ..archive import Archive, find_states
 from ..values import ClassReference, LinearSchedule, TableSchedule
 
 __all__ = ["Missing", "find_missing"]
@@ -73,7 +73,8 @@ def _has_steps(archive: Archive) -> bool:
 
 
 def _lacks_optimizer(archive: Archive) -> bool:
-    return not any("optimizer" in name for name in archive.parameters) and "n_delta" not in archive.data
+    kept = any("optimizer" in name for name in archive.parameters) or bool(find_states(archive.data))
+    return not kept and "n_delta" not in archive.data
 
 
 def _may_lack_statistics(archive: Archive) -> bool:

@@ -1,7 +1,7 @@
 """Networks layer by layer: a state dict's tensors grouped by the module that they belong to.
 
 A state dict names its tensors ``module.path.leaf``. What the module was is told by the names of its
-leaves and their shapes, as ``torch.nn`` and SB3 name them; where no rule fits, each tensor stands for
+leaves and their shapes, as ``torch.nn``, SB3 and flax name them; where no rule fits, each tensor stands for
 itself. A tensor that looks at the same elements as an earlier one is shared, and counted once.
 """
 
@@ -13,12 +13,14 @@ from itertools import groupby
 from math import prod
 from typing import Any, TypeAlias
 
+from ..archive import HeldTensor
 from ..tensors import Tensor
 
 __all__ = ["Layer", "Network", "group_layers", "group_networks"]
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Mapping[str, Shape]
+AnyTensor: TypeAlias = "Tensor | HeldTensor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class Network:
         return sum(layer.parameters + layer.buffers - layer.shared for layer in self.layers)
 
 
-def group_networks(state_dict: str, tensors: Iterable[tuple[str, Tensor]]) -> tuple[Network, ...]:
+def group_networks(state_dict: str, tensors: Iterable[tuple[str, AnyTensor]]) -> tuple[Network, ...]:
     """The networks of one state dict: its layers, by the first part of their names."""
     layers = group_layers(tensors)
     return tuple(
@@ -67,9 +69,9 @@ def group_networks(state_dict: str, tensors: Iterable[tuple[str, Tensor]]) -> tu
     )
 
 
-def group_layers(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Layer, ...]:
+def group_layers(tensors: Iterable[tuple[str, AnyTensor]]) -> tuple[Layer, ...]:
     """The layers of named tensors, in the order of their first tensor."""
-    modules: dict[str, dict[str, Tensor]] = {}
+    modules: dict[str, dict[str, AnyTensor]] = {}
     for name, tensor in tensors:
         module, dot, leaf = name.rpartition(".")
         modules.setdefault(module + dot, {})[leaf] = tensor
@@ -77,7 +79,7 @@ def group_layers(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Layer, ...]:
     return tuple(layer for prefix, leaves in modules.items() for layer in _layers_of(prefix, leaves, seen))
 
 
-def _layers_of(prefix: str, leaves: Mapping[str, Tensor], seen: dict[Any, str]) -> list[Layer]:
+def _layers_of(prefix: str, leaves: Mapping[str, AnyTensor], seen: dict[Any, str]) -> list[Layer]:
     """The layers under a prefix of names: ``"actor.mu."``, or nothing for tensors without a module."""
     kind, form = _recognise({leaf: tensor.shape for leaf, tensor in leaves.items()}) if prefix else ("", "")
     if kind:
@@ -87,7 +89,7 @@ def _layers_of(prefix: str, leaves: Mapping[str, Tensor], seen: dict[Any, str]) 
     ]
 
 
-def _layer(name: str, kind: str, form: str, leaves: Mapping[str, Tensor], seen: dict[Any, str]) -> Layer:
+def _layer(name: str, kind: str, form: str, leaves: Mapping[str, AnyTensor], seen: dict[Any, str]) -> Layer:
     parameters = buffers = shared = 0
     shared_with = None
     for leaf, tensor in leaves.items():
@@ -112,9 +114,9 @@ def _layer(name: str, kind: str, form: str, leaves: Mapping[str, Tensor], seen: 
     )
 
 
-def _elements(tensor: Tensor) -> tuple[Any, ...]:
-    """Which elements a tensor looks at; an empty one shares nothing."""
-    if 0 in tensor.shape:
+def _elements(tensor: AnyTensor) -> tuple[Any, ...]:
+    """Which elements a tensor looks at; an empty one shares nothing, and neither does one of JAX."""
+    if isinstance(tensor, HeldTensor) or 0 in tensor.shape:
         return (id(tensor),)
     return (id(tensor.storage), tensor.storage_offset, tensor.shape, tensor.strides)
 
@@ -158,6 +160,24 @@ def _dense_or_convolution(shapes: Shapes) -> Recognised:
     return None
 
 
+def _flax(shapes: Shapes) -> Recognised:
+    if set(shapes) == {"scale", "bias"} and shapes["scale"] == shapes["bias"]:
+        return "Norm", _sizes(shapes["scale"])
+    if {"mean", "var"} <= set(shapes) <= {"mean", "var", "r_max", "d_max", "steps"}:
+        return "Statistics", _sizes(shapes["mean"])
+    if not {"kernel"} <= set(shapes) <= {"kernel", "bias"}:
+        return None
+    kernel, bias = shapes["kernel"], shapes.get("bias")
+    rest = "" if bias else ", no bias"
+    if len(kernel) == 2 and bias in (None, kernel[1:]):
+        return "Dense", f"{kernel[0]} → {kernel[1]}{rest}"
+    if len(kernel) == 3 and bias == (kernel[0], kernel[2]):
+        return "Dense", f"{kernel[1]} → {kernel[2]}, {kernel[0]} times"
+    if len(kernel) == 4 and bias in (None, kernel[3:]):
+        return "Conv", f"{kernel[2]} → {kernel[3]}, kernel {_sizes(kernel[:2])}{rest}"
+    return None
+
+
 GATES = {4: "LSTM", 3: "GRU", 1: "RNN"}
 """Rows of ``weight_hh_l0`` for each hidden unit (torch.nn.modules.rnn)."""
 
@@ -179,7 +199,7 @@ def _attention(shapes: Shapes) -> Recognised:
     return ("MultiheadAttention", f"{weight[1]}") if len(weight) == 2 else None
 
 
-RULES: tuple[Callable[[Shapes], Recognised], ...] = (_batch_norm, _dense_or_convolution, _recurrent, _attention)
+RULES: tuple[Callable[[Shapes], Recognised], ...] = (_batch_norm, _dense_or_convolution, _recurrent, _attention, _flax)
 
 
 def _sizes(shape: Shape) -> str:

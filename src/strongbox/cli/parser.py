@@ -14,6 +14,7 @@ from .. import _version
 from .checkpoints.parser import DESCRIPTION as CHECKPOINTS
 from .checkpoints.parser import EPILOG as CHECKPOINTS_EPILOG
 from .checkpoints.parser import add_actions
+from .limits import add_limit_option
 
 __all__ = ["COMMANDS", "build_parser", "nearest"]
 
@@ -243,6 +244,7 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print the same as data")
     parser.add_argument("--data", metavar="NAME", help="print only this value of data, in full")
     parser.add_argument("--width", type=_width, metavar="N", help="columns of the page (default: the terminal's)")
+    add_limit_option(parser)
 
 
 def _add_check(commands: Any) -> None:
@@ -251,6 +253,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
     parser.add_argument("--quiet", action="store_true", help="print only files that are not clean, and no summary")
     parser.add_argument("--verbose", action="store_true", help="also name the harmless calls of an ordinary loader")
+    add_limit_option(parser)
 
 
 def _add_convert(commands: Any) -> None:
@@ -265,6 +268,7 @@ def _add_convert(commands: Any) -> None:
     statistics.add_argument("--normalize", metavar="FILE", help="statistics of VecNormalize (default: those beside it)")
     statistics.add_argument("--raw", action="store_true", help="leave out statistics of VecNormalize")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
+    add_limit_option(parser)
 
 
 def _add_diff(commands: Any) -> None:
@@ -272,6 +276,7 @@ def _add_diff(commands: Any) -> None:
     parser.add_argument("first", metavar="FILE", help="an archive, or the folder of a run or of one of its checkpoints")
     parser.add_argument("second", metavar="FILE", help="another one")
     parser.add_argument("--json", action="store_true", help="print the same as data")
+    add_limit_option(parser)
 
 
 def _add_extract(commands: Any) -> None:
@@ -280,6 +285,7 @@ def _add_extract(commands: Any) -> None:
     parser.add_argument("--to", required=True, metavar="FOLDER", help="where to; must not exist, or be empty")
     parser.add_argument("--force", action="store_true", help="replace what an earlier extraction wrote into FOLDER")
     parser.add_argument("--raw", action="store_true", help="also write the pickles of data, as they are")
+    add_limit_option(parser)
 
 
 def _add_export(commands: Any) -> None:
@@ -293,6 +299,7 @@ def _add_export(commands: Any) -> None:
         "--output", action="append", dest="outputs", metavar="NAME", help="one more output of an ONNX graph, by name"
     )
     parser.add_argument("--json", action="store_true", help="print the same as data")
+    add_limit_option(parser)
 
 
 def _add_play(commands: Any) -> None:
@@ -308,6 +315,7 @@ def _add_play(commands: Any) -> None:
     seen.add_argument("--video", metavar="OUT", help="write what is seen into a video: .mp4 or .gif")
     parser.add_argument("--normalize", metavar="FILE", help="statistics of VecNormalize (default: the archive's)")
     parser.add_argument("--json", action="store_true", help="print the same as data")
+    add_limit_option(parser)
 
 
 def _add_completion(commands: Any) -> None:

@@ -18,6 +18,7 @@ from ..policies.environments import explain_refusals, make_environment
 from ..policies.episodes import Environment, Episode, play_episodes
 from ..policies.video import check_video_name, open_video
 from .json_form import strict_json
+from .limits import read_limits
 from .progress import Progress
 from .terminal import Span, Terminal
 
@@ -27,7 +28,7 @@ __all__ = ["run"]
 def run(arguments: argparse.Namespace) -> int:
     """Play all episodes, say of each what it brought when it is over, and at last mean and deviation."""
     with locate(path=arguments.file):
-        policy = open_policy(arguments.file, normalize=arguments.normalize)
+        policy = open_policy(arguments.file, normalize=arguments.normalize, limits=read_limits(arguments))
         named = arguments.env or policy.spec.environment
         if named is None:
             raise MismatchError(

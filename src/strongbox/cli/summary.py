@@ -15,6 +15,7 @@ from ..archive import Archive
 from ..errors import StrongboxError
 from ..tensors import Tensor
 from ..values import ConstantSchedule, LinearSchedule, Normalization, Opaque, Schedule, Space, TableSchedule
+from .jax_states import read_jax_networks, read_jax_optimizers
 from .missing import Missing, find_missing
 from .networks import Network, group_layers, group_networks
 from .optimizers import Optimizer, is_optimizer, read_optimizer
@@ -164,6 +165,9 @@ def _gather_tensors(archive: Archive, summary: Summary) -> None:
     if archive.variables is not None:
         tensors = archive.variables.tensors()
         summary.variables = group_networks("variables", tensors) if not archive.is_own else _single_networks(tensors)
+    with _noting(summary):
+        summary.networks += read_jax_networks(archive.data)
+        summary.optimizers += read_jax_optimizers(archive.data)
 
 
 def _single_networks(tensors: Iterable[tuple[str, Tensor]]) -> tuple[Network, ...]:

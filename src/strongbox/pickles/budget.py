@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import LimitError
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, how_to_raise
 
 __all__ = ["Budget"]
 
@@ -46,7 +46,7 @@ class Budget:
         if self.nodes > self.limits.nodes:
             raise LimitError(
                 f"expected pickles of at most {self.limits.nodes} values in all, found more.",
-                hint="Where the file is trusted, raise Limits.nodes.",
+                hint=how_to_raise("nodes"),
             )
 
     def count_inflated(self, size: int) -> None:
@@ -55,7 +55,7 @@ class Budget:
         if self.inflated_bytes > self.most_inflated:
             raise LimitError(
                 f"expected deflated members of at most {self.most_inflated} bytes in all, found more.",
-                hint="Where the file is trusted, raise Limits.inflated_bytes and Limits.deflate_ratio.",
+                hint=how_to_raise("inflated_bytes", "deflate_ratio"),
             )
 
     def count_tuple_key(self) -> None:

@@ -25,7 +25,7 @@ import struct
 from operator import length_hint
 
 from ..errors import FormatError, LimitError, RefusedError, StrongboxError
-from ..limits import DEFAULT_LIMITS, Limits
+from ..limits import DEFAULT_LIMITS, Limits, how_to_raise
 from .budget import Budget
 from .graph import measure, walk
 from .handlers import DISPATCH
@@ -119,7 +119,7 @@ def _run(machine: Machine, position: int) -> int:
             position = dispatch[opcode](machine, position + 1)
         problem: StrongboxError = LimitError(
             f"expected pickles of at most {allowed} opcodes in all, found more.",
-            hint="Where the file is trusted, raise Limits.pickle_opcodes.",
+            hint=how_to_raise("pickle_opcodes"),
         )
     except (StrongboxError, IndexError, struct.error, UnicodeDecodeError) as error:
         problem = _explain(machine, error, position)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ..errors import FormatError, LimitError
-from ..limits import Limits
+from ..limits import Limits, how_to_raise
 from .nodes import Call, Decoded, Encoded, Global, Node, PersistentId
 
 __all__ = ["children", "measure", "walk"]
@@ -129,7 +129,7 @@ def _check_nodes(number: int, limits: Limits) -> None:
     if number > limits.nodes:
         raise LimitError(
             f"expected a pickle of at most {limits.nodes} values, found more once shared parts are expanded.",
-            hint="Where the file is trusted, raise Limits.nodes.",
+            hint=how_to_raise("nodes"),
         )
 
 
@@ -189,7 +189,7 @@ class _Survey:
         if depth > self.limits.depth:
             raise LimitError(
                 f"expected values nested at most {self.limits.depth} deep, found more.",
-                hint="Where the file is trusted, raise Limits.depth.",
+                hint=how_to_raise("depth"),
             )
 
 

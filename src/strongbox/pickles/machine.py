@@ -6,7 +6,7 @@ The stack is cut at every MARK: what was pushed before it is out of reach until 
 from __future__ import annotations
 
 from ..errors import FormatError, LimitError, StrongboxError
-from ..limits import Limits
+from ..limits import Limits, how_to_raise
 from .budget import Budget
 from .names import check_name
 from .nodes import Call, Global, Node
@@ -51,7 +51,7 @@ class Machine:
         if self.cut:
             return LimitError(
                 f"expected a pickle of at most {self.limits.pickle_bytes} bytes, found a longer one.",
-                hint="Where the file is trusted, raise Limits.pickle_bytes.",
+                hint=how_to_raise("pickle_bytes"),
             )
         return FormatError("expected more of the pickle, found the end of its bytes.", hint="The file is cut short.")
 
@@ -79,7 +79,7 @@ class Machine:
         if len(memo) > self.limits.pickle_memo:
             raise LimitError(
                 f"expected at most {self.limits.pickle_memo} entries in a pickle's memo, found more.",
-                hint="Where the file is trusted, raise Limits.pickle_memo.",
+                hint=how_to_raise("pickle_memo"),
             )
 
     def recall(self, index: int) -> None:

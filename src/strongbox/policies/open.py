@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ..archive import Archive, ArchiveFile, open_archive
+from ..archive import Archive, ArchiveFile, find_states, open_archive
 from ..container import Directory
 from ..errors import FormatError, MismatchError, UnsupportedError, locate
 from ..limits import DEFAULT_LIMITS, Limits
@@ -47,6 +47,11 @@ def open_policy(
         from .packed import read_npz
 
         packed = read_npz(archive)
+        if packed is None and find_states(archive.data):
+            raise UnsupportedError(
+                "expected networks of torch, found ones of JAX, which numpy does not act with here.",
+                hint="Load the agent instead, strongbox.load; it needs sbx.",
+            )
         if packed is None:
             raise FormatError(f"expected the weights of a policy, found {', '.join(archive.parameters) or 'none'}.")
         return Policy(read_description(archive), Weights(packed, path=archive.path), statistics)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .equality import same
 from .exact_json import is_exact_json
 from .generators import RandomGenerator, SeedSequence
+from .jax_values import FlaxModule, JaxArray, JaxPolicy, TrainState, walk_arrays
 from .noise import ActionNoise, NormalNoise, OrnsteinUhlenbeckNoise, VectorizedNoise
 from .normalization import Normalization, RunningStatistics
 from .opaque import Opaque, find_opaque
@@ -34,7 +35,7 @@ from .torch_values import Device, TorchDtype, TorchSize, TorchTensor
 if TYPE_CHECKING:
     from .lines import describe
     from .portable import from_portable, normalization_from_json, normalization_to_json, to_portable
-    from .recipes import is_known_call, read_normalization, to_value
+    from .recipes import called_in_turn, is_known_call, read_normalization, to_value
 
 __all__ = [
     "SCHEDULE_NAMES",
@@ -46,8 +47,11 @@ __all__ = [
     "Dict",
     "Discrete",
     "EnumMember",
+    "FlaxModule",
     "FunctionReference",
     "Graph",
+    "JaxArray",
+    "JaxPolicy",
     "LinearSchedule",
     "MultiBinary",
     "MultiDiscrete",
@@ -69,8 +73,10 @@ __all__ = [
     "TorchDtype",
     "TorchSize",
     "TorchTensor",
+    "TrainState",
     "Tuple",
     "VectorizedNoise",
+    "called_in_turn",
     "describe",
     "find_opaque",
     "from_portable",
@@ -83,6 +89,7 @@ __all__ = [
     "tabulate",
     "to_portable",
     "to_value",
+    "walk_arrays",
 ]
 
 
@@ -92,7 +99,7 @@ def __getattr__(name: str) -> Any:
         from . import portable
 
         return getattr(portable, name)
-    if name in ("is_known_call", "read_normalization", "to_value"):
+    if name in ("called_in_turn", "is_known_call", "read_normalization", "to_value"):
         from . import recipes
 
         return getattr(recipes, name)

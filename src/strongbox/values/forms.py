@@ -21,7 +21,7 @@ import numpy
 
 from ..errors import FormatError
 from ..records import record
-from . import checks, generators, noise, normalization, references, schedules, spaces, torch_values
+from . import checks, generators, jax_values, noise, normalization, references, schedules, spaces, torch_values
 from .place import Place
 
 __all__ = ["BY_TAG", "BY_TYPE", "FORMS", "FOR_SUBCLASSES", "Form", "Json", "Part", "is_plain_object", "plain_integer"]
@@ -224,6 +224,8 @@ CLASS = _of(VALUE, "`class`")
 REFERENCE = _of(VALUE, "`class` or `function`")
 STATISTICS = _of(VALUE, "`RunningStatistics`")
 WHOLES = _of(VALUES, "list of integers")
+TEXTS = _of(VALUES, "list of text")
+NAMED = _of(VALUE, "object or `dict`")
 
 # --------------------------------------------------------------------------------------------------
 # Rows
@@ -411,13 +413,23 @@ FORMS: tuple[Form, ...] = (
     _record(references.FunctionReference, "function", module=TEXT, name=TEXT),
     _record(references.EnumMember, "enum", enum=CLASS, value=_of(VALUE, "integer or text")),
     _record(references.NamedTuple, "named_tuple", type=CLASS, items=VALUES),
-    _record(
-        references.Partial, "partial", function=REFERENCE, arguments=VALUES, keywords=_of(VALUE, "object or `dict`")
-    ),
+    _record(references.Partial, "partial", function=REFERENCE, arguments=VALUES, keywords=NAMED),
     _record(torch_values.TorchTensor, array=ARRAY, dtype=TEXT, device=TEXT, requires_grad=FLAG, parameter=FLAG),
     _record(torch_values.TorchSize, sizes=WHOLES),
     _record(torch_values.Device, "device", name=TEXT),
     _record(torch_values.TorchDtype, "torch_dtype", name=TEXT),
+    _record(jax_values.JaxArray, array=ARRAY, weak_type=FLAG),
+    _record(jax_values.FlaxModule, type=CLASS, fields=NAMED, code=TEXTS),
+    _record(
+        jax_values.TrainState,
+        type=CLASS,
+        step=_of(VALUE, "`JaxArray` or integer"),
+        params=VALUE,
+        opt_state=VALUE,
+        others=NAMED,
+        code=TEXTS,
+    ),
+    _record(jax_values.JaxPolicy, type=CLASS, attributes=NAMED, code=TEXTS),
     _record(normalization.RunningStatistics, mean=ARRAY, var=ARRAY, count=NUMBER),
     _record(
         normalization.Normalization,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from . import noise, normalization, references, schedules, spaces, torch_values
+from . import jax_values, noise, normalization, references, schedules, spaces, torch_values
 from .checks import Array
 from .generators import RandomGenerator
 from .opaque import Opaque
@@ -227,7 +227,7 @@ def _reference(value: references.ClassReference | references.FunctionReference, 
 
 def _partial(value: references.Partial, depth: int) -> str:
     given = [_show(item, depth) for item in value.arguments]
-    given += [f"{_plain(name)}={_show(item, depth)}" for name, item in value.keywords.items()]
+    given += [_named(value.keywords, depth)] if value.keywords else []
     return f"{_reference(value.function, depth)}({', '.join([*given, '…'])})"
 
 
@@ -252,6 +252,28 @@ def _tensor(value: torch_values.TorchTensor, depth: int) -> str:
     device = "" if value.device == "cpu" else f" on {_plain(value.device)}"
     described = _array(value.array, depth).replace(f"{value.array.dtype} array", f"{value.dtype} {kind}", 1)
     return f"{described}{device}"
+
+
+def _jax_array(value: jax_values.JaxArray, depth: int) -> str:
+    return f"JAX, {_array(value.array, depth)}"
+
+
+def _module(value: jax_values.FlaxModule, depth: int) -> str:
+    return f"{_reference(value.type, depth)}({_named(value.fields, depth)})"
+
+
+def _train_state(value: jax_values.TrainState, depth: int) -> str:
+    step = value.step.array.item() if isinstance(value.step, jax_values.JaxArray) else value.step
+    count = sum(array.array.size for _, array in jax_values.walk_arrays(value.params))
+    return f"{_reference(value.type, depth)}, {count:,} parameters after {step:,} steps"
+
+
+def _policy(value: jax_values.JaxPolicy, depth: int) -> str:
+    return f"{_reference(value.type, depth)} with {', '.join(map(_plain, value.states)) or 'no train state'}"
+
+
+def _named(value: dict[str, Any], depth: int) -> str:
+    return ", ".join(f"{_plain(name)}={_show(item, depth)}" for name, item in value.items())
 
 
 def _normalization(value: normalization.Normalization, depth: int) -> str:
@@ -309,6 +331,10 @@ SHOWN: dict[type, Callable[[Any, int], str]] = {
     torch_values.TorchSize: lambda value, depth: "size " + ("×".join(map(str, value.sizes)) or "of one number"),
     torch_values.Device: lambda value, depth: f"device {_plain(value.name)}",
     torch_values.TorchDtype: lambda value, depth: f"torch.{value.name}",
+    jax_values.JaxArray: _jax_array,
+    jax_values.FlaxModule: _module,
+    jax_values.TrainState: _train_state,
+    jax_values.JaxPolicy: _policy,
     normalization.Normalization: _normalization,
     normalization.RunningStatistics: lambda value, depth: f"statistics of {_number(value.count)} samples",
     Opaque: _opaque,

@@ -13,7 +13,7 @@ import pytest
 from strongbox.archive import Archive, check_archive, open_archive
 from strongbox.archive.algorithm import infer_algorithm
 from strongbox.errors import FormatError, RefusedError, StrongboxError, UnsupportedError
-from strongbox.values import Box, ConstantSchedule, Discrete, LinearSchedule, Normalization
+from strongbox.values import Box, ClassReference, ConstantSchedule, Discrete, LinearSchedule, Normalization
 from tests.zoo import ZOO, requires_zoo
 
 ARCHIVES = Path(__file__).resolve().parents[2] / "data" / "archives"
@@ -69,6 +69,35 @@ def test_a_damaged_setting_is_no_mark(delay: object, clip: object, name: str) ->
     found = infer_algorithm({"policy_delay": delay, "target_policy_noise": 0.2, "target_noise_clip": clip})
     assert found is not None
     assert found.name.endswith(f".{name}")
+
+
+@pytest.mark.parametrize(
+    ("module", "algorithm"),
+    [
+        ("sbx.crossq.policies", "sbx.crossq.crossq.CrossQ"),
+        ("sbx.dqn.policies", "sbx.dqn.dqn.DQN"),
+        ("sbx.ppo.policies", "sbx.ppo.ppo.PPO"),
+        ("sbx.sac.policies", "sbx.sac.sac.SAC"),
+        ("sbx.td3.policies", "sbx.td3.td3.TD3"),
+        ("sbx.tqc.policies", "sbx.tqc.tqc.TQC"),
+    ],
+)
+def test_the_algorithms_of_sbx_keep_what_those_of_sb3_do(module: str, algorithm: str) -> None:
+    data = {"policy_class": ClassReference(module, "Policy"), "policy_delay": 1, "target_entropy": -1.0}
+    found = infer_algorithm(data)
+    assert found is not None
+    assert (found.name, found.evidence) == (algorithm, f"the policy is of {module}")
+
+
+def test_ddpg_of_sbx_has_the_policy_of_td3() -> None:
+    data = {
+        "policy_class": ClassReference("sbx.td3.policies", "TD3Policy"),
+        "policy_delay": 1,
+        "target_noise_clip": 0.0,
+    }
+    found = infer_algorithm(data)
+    assert found is not None
+    assert found.name == "sbx.ddpg.ddpg.DDPG"
 
 
 def test_the_parts_of_one_agent() -> None:

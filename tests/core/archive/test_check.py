@@ -82,6 +82,18 @@ def test_what_a_loader_would_have_run_is_named() -> None:
     assert any(finding.kind == "executes" and "builtins.exec" in finding.message for finding in report.findings)
 
 
+def test_what_an_array_of_jax_would_have_called_is_named() -> None:
+    hidden = b"\x80\x02cjax._src.array\n_reconstruct_array\n(cos\nsystem\n(X\x02\x00\x00\x00idt)}tR."
+
+    def plant(members: dict[str, bytes]) -> None:
+        data = json.loads(members["data"])
+        data["key"] = {":type:": "array", ":serialized:": base64.b64encode(hidden).decode()}
+        members["data"] = json.dumps(data).encode()
+
+    report = check_archive(repacked(plant))
+    assert any(finding.kind == "executes" and "os.system" in finding.message for finding in report.findings)
+
+
 def test_a_flipped_bit_is_found_wherever_it_is() -> None:
     content = bytearray((ARCHIVES / "ppo.zip").read_bytes())
     for position in range(40, len(content), len(content) // 60):

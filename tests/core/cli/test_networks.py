@@ -34,6 +34,12 @@ def layers(**shapes: Shape) -> list[Layer]:
         ({"weight": (32, 4, 5)}, "Conv1d", "4 → 32, kernel 5, no bias", 640, 0),
         ({"weight": (2, 3, 4, 5, 6), "bias": (2,)}, "Conv3d", "3 → 2, kernel 4×5×6", 722, 0),
         ({"weight": (16,), "bias": (16,)}, "Norm", "16", 32, 0),
+        ({"kernel": (4, 64), "bias": (64,)}, "Dense", "4 → 64", 320, 0),
+        ({"kernel": (4, 64)}, "Dense", "4 → 64, no bias", 256, 0),
+        ({"kernel": (2, 4, 64), "bias": (2, 64)}, "Dense", "4 → 64, 2 times", 640, 0),
+        ({"kernel": (8, 8, 4, 32), "bias": (32,)}, "Conv", "4 → 32, kernel 8×8", 8224, 0),
+        ({"scale": (2, 8), "bias": (2, 8)}, "Norm", "2×8", 32, 0),
+        ({"mean": (8,), "var": (8,)}, "Statistics", "8", 16, 0),
         (
             {"weight": (8,), "bias": (8,), "running_mean": (8,), "running_var": (8,), "num_batches_tracked": ()},
             "BatchNorm",

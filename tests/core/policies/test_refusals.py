@@ -301,3 +301,8 @@ def test_weights_of_any_shape_give_a_policy_or_an_error_of_ours(
     parts = {} if policy is None else {"policy": policy}
     with suppress(StrongboxError):
         open_policy(make_agent(weights, action=action, **parts)).predict(numpy.zeros(4))
+
+
+def test_networks_of_jax_are_told_from_none() -> None:
+    with pytest.raises(UnsupportedError, match="found ones of JAX"):
+        open_policy(ARCHIVES.parent / "sbx" / "dqn.zip")

@@ -41,6 +41,16 @@ GENERATOR = values.RandomGenerator(
     seed_sequence=values.SeedSequence(entropy=42),
 )
 
+STEPS = values.JaxArray(array=numpy.array(64, "int32"), weak_type=True)
+TRAIN_STATE = values.TrainState(
+    type=values.ClassReference("flax.training.train_state", "TrainState"),
+    step=STEPS,
+    params={"bias": values.JaxArray(array=numpy.ones(1, "float32"))},
+    opt_state=(values.NamedTuple(values.ClassReference("optax._src.base", "EmptyState"), ()),),
+    others={},
+    code=("apply_fn", "tx"),
+)
+
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "tuple": ("a tuple", (64, "tanh")),
     "dict": ("a dictionary with keys other than text, or with the key `$`", {1: "one"}),
@@ -107,6 +117,29 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "TorchSize": ("`torch.Size`", values.TorchSize((2, 3))),
     "device": ("a device of torch", values.Device("cuda:0")),
     "torch_dtype": ("a dtype of torch", values.TorchDtype("float32")),
+    "JaxArray": (
+        "an array of JAX; `weak_type` is whether its type gives way to that of another operand",
+        STEPS,
+    ),
+    "FlaxModule": (
+        "a module of flax: its class and fields; `code` names attributes that are code, and are not kept",
+        values.FlaxModule(
+            type=values.ClassReference("sbx.dqn.policies", "QNetwork"),
+            fields={"n_actions": 2, "n_units": 8, "activation_fn": values.FunctionReference("jax.nn", "relu")},
+            code=("apply",),
+        ),
+    ),
+    "TrainState": (
+        "what the training of a network has come to: its parameters and its optimizer's state, as trees",
+        TRAIN_STATE,
+    ),
+    "JaxPolicy": (
+        "a policy of sbx: its class, and its train states, modules and settings by name",
+        values.JaxPolicy(
+            type=values.ClassReference("sbx.dqn.policies", "DQNPolicy"),
+            attributes={"n_units": 8, "qf_state": TRAIN_STATE},
+        ),
+    ),
     "RunningStatistics": ("mean and variance of `count` samples", STATISTICS),
     "Normalization": (
         "what `normalize.json` holds: the statistics and settings of VecNormalize; observations that are no "

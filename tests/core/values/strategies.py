@@ -166,6 +166,27 @@ torch_values = st.one_of(
 )
 
 
+jax_arrays = st.builds(values.JaxArray, array=arrays(), weak_type=st.booleans())
+attribute_names = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
+
+
+@st.composite
+def jax_values(draw: st.DrawFn) -> Any:
+    """Arrays, modules, train states and policies."""
+    array, kind = draw(jax_arrays), draw(classes)
+    module = values.FlaxModule(type=kind, fields={"net_arch": [8], "bound": array}, code=("apply",))
+    state = values.TrainState(
+        type=kind,
+        step=draw(st.integers(0, 2**40)),
+        params=draw(st.dictionaries(texts, jax_arrays, max_size=2)),
+        opt_state=(values.NamedTuple(kind, (array, {})),),
+        others=draw(st.dictionaries(attribute_names, jax_arrays, max_size=2)),
+    )
+    return draw(
+        st.sampled_from((array, module, state, values.JaxPolicy(type=kind, attributes={"state": state, "qf": module})))
+    )
+
+
 @st.composite
 def normalizations(draw: st.DrawFn) -> values.Normalization:
     """Statistics of one observation, or of several by key."""
@@ -188,7 +209,7 @@ def normalizations(draw: st.DrawFn) -> values.Normalization:
 leaves = st.one_of(
     *(st.none(), st.booleans(), integers, floats, texts, st.binary(max_size=5), st.binary(max_size=5).map(bytearray)),
     *(st.complex_numbers(), arrays(), text_arrays, scalars, dtypes, st.just(numpy.dtype("U7"))),
-    *(spaces, schedules, noises, references, members, generators(), torch_values, normalizations()),
+    *(spaces, schedules, noises, references, members, generators(), torch_values, jax_values(), normalizations()),
     st.lists(names, max_size=3).map(lambda parts: PurePosixPath("/", *parts)),
     st.lists(names, max_size=3).map(lambda parts: PureWindowsPath(*parts)),
 )

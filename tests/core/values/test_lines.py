@@ -20,6 +20,12 @@ from tests.draws import drawn
 ZEROS = numpy.zeros(2, "float32")
 RELU = values.ClassReference("torch.nn.modules.activation", "ReLU")
 UNIT = values.EnumMember(values.ClassReference("a.b", "TrainFrequencyUnit"), "step")
+STEP = values.JaxArray(array=numpy.array(64, "int32"))
+KIND = values.ClassReference("flax.training.train_state", "TrainState")
+MODULE = values.FlaxModule(type=values.ClassReference("sbx.dqn.policies", "QNetwork"), fields={"n_units": 8})
+STATE = values.TrainState(
+    type=KIND, step=STEP, params={"bias": values.JaxArray(array=numpy.ones(3))}, opt_state=(), others={}
+)
 STATISTICS = values.RunningStatistics(mean=numpy.zeros(1), var=numpy.ones(1), count=4096.0)
 BOUNDS = values.Box(
     low=numpy.array([-2.5, -1], "float32"), high=numpy.array([2.5, 1], "float32"), shape=(2,), dtype=ZEROS.dtype
@@ -110,6 +116,10 @@ LINES: list[tuple[Any, str]] = [
     (values.Device("cuda:1"), "device cuda:1"),
     (values.TorchDtype("float32"), "torch.float32"),
     (values.TorchSize((2, 3)), "size 2×3"),
+    (STEP, "JAX, int32 array [64]"),
+    (MODULE, "QNetwork(n_units=8)"),
+    (STATE, "TrainState, 3 parameters after 64 steps"),
+    (values.JaxPolicy(type=KIND, attributes={"n": 8, "qf_state": STATE}), "TrainState with qf_state"),
     (STATISTICS, "statistics of 4096 samples"),
     (values.Opaque("my.code.Thing", "no recipe knows it"), "not understood: my.code.Thing (no recipe knows it)"),
     (object(), "<object>"),

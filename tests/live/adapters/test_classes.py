@@ -17,8 +17,18 @@ from strongbox.errors import RefusedError, UnsupportedError
 from strongbox.values import ClassReference, FunctionReference
 from tests.live.adapters.tiny import OwnExtractor
 
-LISTED = [(module, name) for module, names in CLASSES.items() for name in sorted(names)]
-LISTED_FUNCTIONS = [(module, name) for module, names in FUNCTIONS.items() for name in sorted(names)]
+
+def listed(table: dict[str, frozenset[str]]) -> list[tuple[str, str]]:
+    """Every name of a table by its module, without those of JAX, which tests/live/adapters/jax looks at."""
+    return [(module, name) for module, names in table.items() for name in sorted(names) if not on_jax(module)]
+
+
+def on_jax(module: str) -> bool:
+    return module.partition(".")[0] in ("jax", "optax", "sbx")
+
+
+LISTED = listed(CLASSES)
+LISTED_FUNCTIONS = listed(FUNCTIONS)
 
 
 @pytest.mark.parametrize(("module", "name"), LISTED)
@@ -41,7 +51,7 @@ def test_the_thirteen_algorithms_and_their_policies_are_listed() -> None:
         for item in vars(package).values()
         if inspect.isclass(item) and issubclass(item, BaseAlgorithm)
     ]
-    assert len(algorithms) == 13 == sum(map(len, ALGORITHMS.values()))
+    assert len(algorithms) == 13 == len(listed(ALGORITHMS))
     for algorithm in algorithms:
         for cls in (algorithm, *algorithm.policy_aliases.values()):
             assert cls.__qualname__ in CLASSES[cls.__module__]

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from ...archive import Archive, SaveReport, write_archive
 from ...errors import MismatchError, locate
+from ...limits import DEFAULT_LIMITS, Limits
 from ...tensors import Tensor
 from ..installed import is_installed
 from ..report import LoadReport
@@ -29,10 +30,11 @@ def save(
     *,
     exclude: str | Collection[str] = (),
     durable: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> SaveReport:
     """Write an agent to an archive, without a pickle in it; the old file is replaced in one step."""
     contents = capture(agent, exclude=read_names(exclude, "exclude"))
-    return write_archive(file, contents, pickles=False, durable=durable)
+    return write_archive(file, contents, pickles=False, durable=durable, limits=limits)
 
 
 def load(

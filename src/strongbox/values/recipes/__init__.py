@@ -7,7 +7,7 @@ What does not fit its recipe becomes Opaque with the reason; only the limits rai
 """
 
 from .building import to_value
-from .known_calls import is_known_call
+from .known_calls import called_in_turn, is_known_call
 from .normalization import read_normalization
 
-__all__ = ["is_known_call", "read_normalization", "to_value"]
+__all__ = ["called_in_turn", "is_known_call", "read_normalization", "to_value"]

@@ -19,13 +19,24 @@ from typing import Any
 import numpy
 
 from ...errors import FormatError, LimitError, StrongboxError
-from ...limits import DEFAULT_LIMITS, Limits
+from ...limits import DEFAULT_LIMITS, Limits, how_to_raise
 from ...pickles import Budget, Call, Decoded, Global, Node
 from ..checks import Array, kind_of, read_elements
 from ..keys import Keys
 from ..names import current_name
 from ..opaque import Opaque
-from . import arrays, containers, functions, generators, noise, references, schedules, spaces, torch_objects
+from . import (
+    arrays,
+    containers,
+    functions,
+    generators,
+    jax_objects,
+    noise,
+    references,
+    schedules,
+    spaces,
+    torch_objects,
+)
 from .code import SKELETON_CLASSES, called, holders_of_code
 from .naming import type_of
 from .recipe import Recipe, Table, check_call
@@ -42,6 +53,7 @@ RECIPES: Table = {
     **containers.RECIPES,
     **functions.RECIPES,
     **generators.RECIPES,
+    **jax_objects.RECIPES,
     **noise.RECIPES,
     **references.RECIPES,
     **schedules.RECIPES,
@@ -109,7 +121,7 @@ class Builder:
         if len(self._open) >= self.limits.depth:
             raise LimitError(
                 f"expected values nested at most {self.limits.depth} deep, found more.",
-                hint="Where the file is trusted, raise Limits.depth.",
+                hint=how_to_raise("depth"),
             )
         size, content = self._size, self._bytes
         self._open.add(key)
@@ -163,7 +175,7 @@ class Builder:
         if self.budget.inflated_bytes > self.limits.inflated_bytes:
             raise LimitError(
                 f"expected at most {self.limits.inflated_bytes:,} bytes once shared parts are expanded, found more.",
-                hint="Where the file is trusted, raise Limits.inflated_bytes.",
+                hint=how_to_raise("inflated_bytes"),
             )
 
     def _build(self, node: Node) -> Any:

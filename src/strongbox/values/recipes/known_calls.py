@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ...pickles import Call, Decoded, Global, Node, walk
 from ..generators import BIT_GENERATORS
 from ..names import current_name
 from .building import RECIPES
 from .code import CLOUDPICKLE
 from .generators import CONSTRUCTOR, CYTHON_SEED_SEQUENCE, PUBLIC, SEED_SEQUENCE
+from .jax_objects import RECONSTRUCT_ARRAY
+from .naming import type_of
 from .normalization import STATISTICS, VEC_NORMALIZE
 
-__all__ = ["is_known_call"]
+__all__ = ["called_in_turn", "is_known_call"]
 
 CLASSES_BY_VALUE = frozenset(
     (CLOUDPICKLE, name) for name in ("_make_skeleton_class", "_make_skeleton_enum", "_rehydrate_skeleton_class")
@@ -27,6 +32,11 @@ PARTS = frozenset(
         *((PUBLIC, name) for name in BIT_GENERATORS),
         STATISTICS,
         VEC_NORMALIZE,
+        ("flax.ids", "FlaxId"),
+        ("flax.linen.module", "SetupState"),
+        ("flax.linen.module", "_ModuleInternalState"),
+        ("optax._src.base", "GradientTransformation"),
+        ("optax._src.base", "GradientTransformationExtraArgs"),
     }
 )
 """Calls that recipes look at inside others."""
@@ -43,3 +53,20 @@ def is_known_call(path: str) -> bool:
     module, _, name = path.rpartition(".")
     outer, _, kind = module.rpartition(".")
     return current_name(module, name) in KNOWN or current_name(outer, f"{kind}.{name}") in KNOWN
+
+
+def called_in_turn(decoded: Decoded) -> Iterator[str]:
+    """What a known call would itself have called: JAX's, which makes an array, calls its first argument.
+
+    That is a dotted name, or says what makes a function there.
+    """
+    if not any(map(_is_array_of_jax, decoded.calls)):
+        return
+    for node in walk(decoded):
+        if type(node) is Call and _is_array_of_jax(node.function) and node.arguments:
+            first = node.arguments[0]
+            yield first.path if type(first) is Global else f"what {type_of(first)} gives"
+
+
+def _is_array_of_jax(name: Node) -> bool:
+    return type(name) is Global and current_name(name.module, name.name) == RECONSTRUCT_ARRAY

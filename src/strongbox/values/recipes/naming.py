@@ -19,6 +19,7 @@ SHOWN: dict[tuple[str, str], str] = {
     ("torch._utils", "_rebuild_tensor_v2"): "torch.Tensor",
     ("torch._utils", "_rebuild_tensor_v3"): "torch.Tensor",
     ("torch._utils", "_rebuild_tensor"): "torch.Tensor",
+    ("jax._src.array", "_reconstruct_array"): "jax.Array",
     ("torch._utils", "_rebuild_parameter"): "torch.nn.parameter.Parameter",
 }
 """Functions that a pickle calls to make something, and the type of what they make."""
