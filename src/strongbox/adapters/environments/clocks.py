@@ -6,10 +6,11 @@ moment that lies so far back now. So the times that Monitor writes go on from th
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy
 
 from .notes import Notes
 
@@ -29,23 +30,38 @@ NEVER = -1
 def clocks_of(live: Any) -> Mapping[str, Callable[[], float]]:
     """The attributes of an object that hold a moment."""
     found = (CLOCKS[kind.__name__] for kind in type(live).__mro__ if kind.__name__ in CLOCKS)
-    return {name: clock for name, clock in next(found, {}).items() if type(vars(live).get(name)) in (float, int)}
+    return {name: clock for name, clock in next(found, {}).items() if _is_moment(vars(live).get(name))}
 
 
-def read_clocks(live: Any) -> dict[str, float | None]:
+def _is_moment(value: Any) -> bool:
+    """A moment, or one for each of many environments."""
+    return type(value) in (float, int) or (type(value) is numpy.ndarray and value.dtype == numpy.float64)
+
+
+def read_clocks(live: Any) -> dict[str, Any]:
     """Seconds that have elapsed, by attribute; None where the clock has not been started."""
     moments = {name: (clock, vars(live)[name]) for name, clock in clocks_of(live).items()}
-    return {name: None if moment == NEVER else clock() - moment for name, (clock, moment) in moments.items()}
+    return {
+        name: None if numpy.array_equal(moment, NEVER) else clock() - moment
+        for name, (clock, moment) in moments.items()
+    }
 
 
 def write_clocks(live: Any, elapsed: Any, place: str, notes: Notes) -> None:
     """Set each moment so far back as time had elapsed."""
     elapsed = elapsed if type(elapsed) is dict else {}
     for name, clock in clocks_of(live).items():
-        seconds = elapsed.get(name)
-        if seconds is None and name in elapsed:
+        seconds, many = elapsed.get(name), isinstance(vars(live)[name], numpy.ndarray)
+        if seconds is None and name in elapsed and not many:
             setattr(live, name, NEVER)
-        elif type(seconds) is float and math.isfinite(seconds):
+        elif _are_seconds(seconds, vars(live)[name]):
             setattr(live, name, clock() - seconds)
         else:
             notes.add(f"{place}.{name}", "expected how much time had elapsed, in seconds")
+
+
+def _are_seconds(value: Any, live: Any) -> bool:
+    """Whether a value is finite seconds, as many as there are moments."""
+    if not _is_moment(value) or type(value) is int or numpy.shape(value) != numpy.shape(live):
+        return False
+    return bool(numpy.isfinite(value).all())

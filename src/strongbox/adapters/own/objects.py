@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -48,8 +49,9 @@ def _slots(kind: type) -> Iterator[str]:
                 yield f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and name[-2:] != "__" else name
 
 
+@functools.cache
 def _of_every_module() -> frozenset[str]:
-    """What torch itself keeps in each of its networks."""
+    """What torch itself keeps in each of its networks; asked for once there is one."""
     torch = framework("torch")
     return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl"))
 

@@ -193,6 +193,19 @@ def test_workers_that_run_a_function_of_ones_own_are_named() -> None:
     env.close()
 
 
+def test_the_time_that_had_elapsed_goes_on() -> None:
+    env, other = begin("CartPole-sync", 1), begin("CartPole-sync", 2)
+    env.episode_start_times -= 1000
+    captured = through_json(capture_environments(env).state)
+    elapsed = captured["vectors"][0]["clocks"]["episode_start_times"]
+    assert (elapsed >= 1000).all()
+    assert restore_environments(other, captured) == {}
+    assert (capture_environments(other).state["vectors"][0]["clocks"]["episode_start_times"] >= elapsed).all()
+    for broken in (numpy.full(3, numpy.nan), numpy.zeros(2), None, 10**400, 1.0):
+        captured["vectors"][0]["clocks"]["episode_start_times"] = broken
+        assert list(restore_environments(other, captured)) == ["RecordEpisodeStatistics.episode_start_times"]
+
+
 class Unknown(VectorEnv[Any, Any, Any]):
     """A simulator that steps all environments at once, and tells no state."""
 
