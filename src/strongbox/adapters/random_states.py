@@ -16,9 +16,10 @@ import torch
 
 from ..errors import CheckpointError
 from ..values import RandomGenerator
-from .generators import read_generator, write_generator
+from .generators import hold_generator, write_generator
+from .later import settle
 
-__all__ = ["capture_random_states", "keep_random_states", "restore_random_states"]
+__all__ = ["capture_random_states", "hold_random_states", "keep_random_states", "restore_random_states"]
 
 PLACES = ("python", "numpy", "torch", "cuda")
 
@@ -33,10 +34,16 @@ def capture_random_states() -> dict[str, Any]:
 
     ``cuda`` is empty unless torch has begun to use CUDA in this process.
     """
+    state: dict[str, Any] = settle(hold_random_states())
+    return state
+
+
+def hold_random_states() -> dict[str, Any]:
+    """The same, copied, with the values of the generators to be made later."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     return {
-        "python": read_generator(_python()),
-        "numpy": read_generator(_numpy()),
+        "python": hold_generator(_python()),
+        "numpy": hold_generator(_numpy()),
         "torch": torch.get_rng_state().numpy().copy(),
         "cuda": tuple(state.cpu().numpy().copy() for state in cuda),
     }

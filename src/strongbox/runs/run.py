@@ -211,8 +211,7 @@ class Run:
         self._writer.wait()
         state = {"phases": self.phases.to_list(), "point": point}
         captured = self.session.capture(state, steps=step, replay=replay)
-        lost = {**captured.inexact, **(inexact or {})}
-        self._writer.submit(lambda: self._write(step, point, captured, lost, keep))
+        self._writer.submit(lambda: self._write(step, point, captured, inexact or {}, keep))
         self.last_step = step
         return True
 
@@ -225,7 +224,7 @@ class Run:
             replay=None if manifest is None else manifest.to_json(),
             point=point,
             metrics=captured.metrics,
-            inexact=inexact,
+            inexact={**captured.inexact, **inexact},
             logs=captured.logs,
             durable=self._durable,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
 
 from ...errors import CheckpointError, StrongboxError
+from ..later import settle
 from .layers import capture_layers, match_layers, restore_layers, watch_layers
 from .notes import Notes
 from .objects import capture_object, remember_object, restore_object
@@ -23,13 +25,20 @@ __all__ = ["Captured", "capture_environments", "restore_environments", "watch_en
 class Captured:
     """The state of a vectorized environment.
 
-    ``state`` is a tree of values with a portable form; ``inexact`` says what it does not hold, by place and with the
-    reason; ``logs`` holds the size in bytes of every log file that belongs to it, by path.
+    ``held`` is its state, copied, of which :attr:`state` is made when it is first asked for; ``inexact`` says what it
+    does not hold, by place and with the reason; ``logs`` holds the size in bytes of every log file that belongs to it,
+    by path.
     """
 
-    state: dict[str, Any]
+    held: Any
     inexact: dict[str, str]
     logs: dict[str, int]
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """A tree of values with a portable form."""
+        state: dict[str, Any] = settle(self.held)
+        return state
 
 
 def watch_environments(env: VecEnv) -> None:
