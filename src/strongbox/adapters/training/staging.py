@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy
@@ -21,22 +20,19 @@ OF_NUMPY = frozenset({torch.float32, torch.float64, torch.float16, torch.int64, 
 """The usual types that numpy has, too."""
 
 
-@dataclass(frozen=True)
 class _Buffer:
     """Memory for one tensor; ``array`` is the same memory to numpy, where it has such a type."""
 
-    tensor: torch.Tensor
-    array: numpy.ndarray[Any, Any] | None
-
-    def fits(self, tensor: torch.Tensor) -> bool:
-        return self.tensor.shape == tensor.shape and self.tensor.dtype is tensor.dtype
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.shape = tensor.shape
+        self.dtype = tensor.dtype
+        self.tensor = torch.empty(tensor.shape, dtype=tensor.dtype)
+        self.array = self.tensor.numpy() if tensor.dtype in OF_NUMPY else None
 
     def fill(self, tensor: torch.Tensor) -> None:
-        if tensor.requires_grad:
-            tensor = tensor.detach()
         if self.array is not None and tensor.is_cpu:
             # torch would share the work among threads, and wait for them: long, where others use the cores, too.
-            numpy.copyto(self.array, tensor.numpy())
+            self.array[...] = tensor.numpy()
         else:
             self.tensor.copy_(tensor)
 
@@ -46,7 +42,7 @@ class Staging:
 
     def __init__(self) -> None:
         self._buffers: list[_Buffer] = []
-        self._copies: dict[Hashable, torch.Tensor] = {}
+        self._copies: dict[Hashable, _Buffer] = {}
 
     def copy(self, tree: Any) -> Any:
         """The same tree of mappings and lists, with every tensor in a buffer; an earlier copy is overwritten."""
@@ -59,9 +55,9 @@ class Staging:
         if isinstance(item, torch.Tensor):
             return self._copy_tensor(item)
         if isinstance(item, Mapping):
-            items = ((key, self._copy(value)) for key, value in item.items())
+            items = {key: self._copy(value) for key, value in item.items()}
             if not isinstance(item, OrderedDict):
-                return dict(items)
+                return items
             ordered = OrderedDict(items)
             if hasattr(item, "_metadata"):
                 ordered._metadata = item._metadata  # type: ignore[attr-defined]
@@ -75,20 +71,20 @@ class Staging:
             return tensor.detach().clone()  # The writer refuses it.
         strides = None if tensor.is_contiguous() else tensor.stride()
         key = (tensor.data_ptr(), tensor.nbytes, tensor.dtype, strides, tensor.device)
-        copy = self._copies.get(key)
-        if copy is None:
-            buffer = self._buffer(len(self._copies), tensor)
-            buffer.fill(tensor)
-            copy = self._copies[key] = buffer.tensor
-        elif copy.shape != tensor.shape:
-            copy = copy.view(tensor.shape)
+        buffer = self._copies.get(key)
+        if buffer is None:
+            buffer = self._copies[key] = self._buffer(len(self._copies), tensor)
+            buffer.fill(tensor.detach() if tensor.requires_grad else tensor)
+        copy = buffer.tensor if buffer.shape == tensor.shape else buffer.tensor.view(tensor.shape)
         return _marked(copy, tensor)
 
     def _buffer(self, number: int, tensor: torch.Tensor) -> _Buffer:
         """The buffer of a number, made anew where it is none for such a tensor."""
-        if number >= len(self._buffers) or not self._buffers[number].fits(tensor):
-            made = torch.empty(tensor.shape, dtype=tensor.dtype)
-            self._buffers[number : number + 1] = [_Buffer(made, made.numpy() if made.dtype in OF_NUMPY else None)]
+        if number < len(self._buffers):
+            buffer = self._buffers[number]
+            if buffer.dtype is tensor.dtype and buffer.shape == tensor.shape:
+                return buffer
+        self._buffers[number : number + 1] = [_Buffer(tensor)]
         return self._buffers[number]
 
 
