@@ -21,7 +21,7 @@ Class = TypeVar("Class", bound=type)
 class _Plan:
     """What making an instance takes: the names that have a place, all names, and what stands in for missing ones."""
 
-    __slots__ = ("defaults", "factories", "known", "names", "placed")
+    __slots__ = ("defaults", "factories", "finish", "known", "names", "placed", "required")
 
     def __init__(self, kind: type) -> None:
         declared: Any = [item for item in fields(kind) if item.init]
@@ -30,6 +30,8 @@ class _Plan:
         self.placed = tuple(item.name for item in declared if not item.kw_only)
         self.defaults = {item.name: item.default for item in declared if item.default is not MISSING}
         self.factories = {item.name: item.default_factory for item in declared if item.default_factory is not MISSING}
+        self.required = self.known - self.defaults.keys() - self.factories.keys()
+        self.finish: Callable[[Any], None] | None = getattr(kind, "__post_init__", None)
 
 
 _plan = lru_cache(maxsize=None)(_Plan)
@@ -45,20 +47,17 @@ def _initialise(self: Any, *values: Any, **named: Any) -> None:
         if len(values) > len(placed) or not placed.keys().isdisjoint(named):
             raise TypeError(f"{kind.__name__} takes {list(plan.names)} alone, each once")
         named |= placed
-    content = self.__dict__
-    for name in plan.names:
-        if name in named:
-            content[name] = named[name]
-        elif name in plan.defaults:
-            content[name] = plan.defaults[name]
-        elif name in plan.factories:
-            content[name] = plan.factories[name]()
-        else:
-            raise TypeError(f"{kind.__name__} needs {name!r}")
     if not plan.known.issuperset(named):
         raise TypeError(f"{kind.__name__} takes {list(plan.names)} alone, each once")
-    if (finish := getattr(self, "__post_init__", None)) is not None:
-        finish()
+    content = self.__dict__
+    if len(named) < len(plan.names):
+        if not plan.required.issubset(named):
+            raise TypeError(f"{kind.__name__} needs {sorted(plan.required.difference(named))}")
+        content.update(plan.defaults)
+        content.update((name, make()) for name, make in plan.factories.items() if name not in named)
+    content.update(named)
+    if plan.finish is not None:
+        plan.finish(self)
 
 
 def _represent(self: Any) -> str:

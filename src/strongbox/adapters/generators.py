@@ -16,13 +16,15 @@ import numpy
 from ..errors import CheckpointError, UnsupportedError
 from ..values import RandomGenerator, SeedSequence
 from ..values.generators import BIT_GENERATORS
+from .later import Later, settle
 
 __all__ = [
     "LiveGenerator",
+    "hold_bits",
+    "hold_generator",
     "is_generator",
     "make_bits",
     "make_generator",
-    "read_bits",
     "read_generator",
     "write_generator",
 ]
@@ -49,17 +51,27 @@ def is_generator(live: Any) -> bool:
 
 def read_generator(live: LiveGenerator) -> RandomGenerator:
     """The state of a live generator; raises UnsupportedError for a bit generator that numpy does not have."""
+    value: RandomGenerator = settle(hold_generator(live))
+    return value
+
+
+def hold_generator(live: LiveGenerator) -> Later:
+    """The state of a live generator, copied, and its value later; raises as :func:`read_generator` does."""
     if isinstance(live, random.Random):
-        return _read_python(live)
+        return Later(_read_python, *live.getstate())
     if isinstance(live, numpy.random.RandomState):
         state: Any = live.get_state(legacy=False)
-        return RandomGenerator(kind="RandomState", bit_generator=_known(state), state=_plain(state))
-    return read_bits(live.bit_generator.state, _read_seed_sequence(live.bit_generator))
+        return Later(_value, "RandomState", _known(state), state)
+    return hold_bits(live.bit_generator.state, _read_seed_sequence(live.bit_generator))
 
 
-def read_bits(state: Any, seeds: SeedSequence | None = None) -> RandomGenerator:
-    """The value of a Generator over bits in a state that numpy's ``bit_generator.state`` gave."""
-    return RandomGenerator(kind="Generator", bit_generator=_known(state), state=_plain(state), seed_sequence=seeds)
+def hold_bits(state: Any, seeds: SeedSequence | None = None) -> Later:
+    """A Generator over bits in a state that numpy's ``bit_generator.state`` gave, which is nobody else's."""
+    return Later(_value, "Generator", _known(state), state, seeds)
+
+
+def _value(kind: str, bit_generator: str, state: Any, seeds: SeedSequence | None = None) -> RandomGenerator:
+    return RandomGenerator(kind=kind, bit_generator=bit_generator, state=_plain(state), seed_sequence=seeds)
 
 
 def write_generator(live: LiveGenerator, value: RandomGenerator) -> None:
@@ -138,8 +150,7 @@ def _read_seed_sequence(bits: numpy.random.BitGenerator) -> SeedSequence | None:
     )
 
 
-def _read_python(live: random.Random) -> RandomGenerator:
-    version, words, gauss = live.getstate()
+def _read_python(version: int, words: tuple[int, ...], gauss: float | None) -> RandomGenerator:
     if version != PYTHON_STATE_VERSION:
         raise UnsupportedError(
             f"expected a state of Python's random of version {PYTHON_STATE_VERSION}, found {version}."

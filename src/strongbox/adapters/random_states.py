@@ -17,9 +17,10 @@ import numpy
 
 from ..errors import CheckpointError
 from ..values import RandomGenerator
-from .generators import read_generator, write_generator
+from .generators import hold_generator, write_generator
+from .later import settle
 
-__all__ = ["capture_random_states", "keep_random_states", "restore_random_states"]
+__all__ = ["capture_random_states", "hold_random_states", "keep_random_states", "restore_random_states"]
 
 PLACES = ("python", "numpy", "torch", "cuda")
 
@@ -34,7 +35,13 @@ def capture_random_states() -> dict[str, Any]:
 
     ``torch`` is None where torch is not loaded in this process, and ``cuda`` is empty unless it has begun to use CUDA.
     """
-    state: dict[str, Any] = {"python": read_generator(_python()), "numpy": read_generator(_numpy())}
+    state: dict[str, Any] = settle(hold_random_states())
+    return state
+
+
+def hold_random_states() -> dict[str, Any]:
+    """The same, copied, with the values of the generators to be made later."""
+    state: dict[str, Any] = {"python": hold_generator(_python()), "numpy": hold_generator(_numpy())}
     torch = sys.modules.get("torch")
     if torch is None:
         return {**state, "torch": None, "cuda": ()}

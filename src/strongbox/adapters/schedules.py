@@ -9,6 +9,7 @@ needs nothing but numpy to be read by SB3.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import sys
@@ -22,12 +23,18 @@ from .. import values
 from ..errors import UnsupportedError
 from ..values import ConstantSchedule, LinearSchedule, Schedule, TableSchedule
 
-__all__ = ["known_schedule", "live_schedule", "tabulate"]
+__all__ = ["known_schedule", "live_schedule", "tabulate", "tabulated_before"]
 
 Function: TypeAlias = Callable[[float], Any]
 
 _origins: WeakKeyDictionary[Any, TableSchedule] = WeakKeyDictionary()
 """The tables that live partials were made from: their error and source have no place in the partial."""
+
+_tables: WeakKeyDictionary[Any, TableSchedule] = WeakKeyDictionary()
+"""The tables of functions that were asked for one before."""
+
+PROBES = 32
+"""A function that was asked before is asked again at every so many points."""
 
 
 def live_schedule(schedule: Schedule) -> Any:
@@ -55,8 +62,8 @@ def _interpolation(schedule: TableSchedule) -> Any:
 
 def known_schedule(live: Any) -> Schedule | None:
     """The value of a schedule made of SB3's own classes, or of a table; None for any other function."""
-    as_float = _is(live, "FloatSchedule")
-    inner = live.value_schedule if as_float else live
+    inner: Any = _inner(live)
+    as_float = inner is not live
     if _is(inner, "ConstantSchedule") and _numbers(inner.val):
         return ConstantSchedule(value=float(inner.val), as_float=as_float)
     if _is(inner, "LinearSchedule") and _numbers(inner.start, inner.end, inner.end_fraction):
@@ -83,15 +90,33 @@ def _numbers(*items: Any) -> bool:
 
 def tabulate(live: Any) -> TableSchedule:
     """A function as a table; raises UnsupportedError where it is no function of the progress alone."""
-    as_float = _is(live, "FloatSchedule")
-    function = live.value_schedule if as_float else live
-    evaluate = _guarded(function)
-    table = values.tabulate(evaluate, source=_source(function), as_float=as_float)
-    points = numpy.linspace(0.0, 1.0, len(table.values))
-    again = range(0, len(points), len(points) // 4)
-    if any(evaluate(float(points[index])) != table.values[index] for index in again):
+    function = _inner(live)
+    table = values.tabulate(_guarded(function), source=_source(function), as_float=function is not live)
+    if not _gives(function, table, step=len(table.values) // 4):
         raise UnsupportedError("expected a function of the progress alone, found one that changes as it is called")
+    with contextlib.suppress(TypeError):  # It may be no key.
+        _tables[live] = table
     return table
+
+
+def tabulated_before(live: Function) -> TableSchedule | None:
+    """The table of a function that was asked for one before, where it gives the same numbers still."""
+    try:
+        table = _tables.get(live)
+        return table if table is not None and _gives(_inner(live), table, step=PROBES) else None
+    except (TypeError, UnsupportedError):
+        return None
+
+
+def _inner(live: Any) -> Function:
+    function: Function = live.value_schedule if _is(live, "FloatSchedule") else live
+    return function
+
+
+def _gives(function: Function, table: TableSchedule, *, step: int) -> bool:
+    """Whether a function gives the numbers of a table, at every so many points of it."""
+    evaluate, last = _guarded(function), len(table.values) - 1
+    return all(evaluate(index / last) == table.values[index] for index in range(0, last + 1, step))
 
 
 def _guarded(function: Function) -> Callable[[float], float]:

@@ -9,10 +9,10 @@ runs of it.)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..archive import Archive, find_states
+from ..records import record
 from ..values import ClassReference, LinearSchedule, TableSchedule
 
 __all__ = ["Missing", "find_missing"]
@@ -20,7 +20,7 @@ __all__ = ["Missing", "find_missing"]
 Applies: TypeAlias = Callable[[Archive], bool]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Missing:
     """A part that the archive does not hold, and what follows for training that goes on from it."""
 

@@ -8,12 +8,12 @@ itself. A tensor that looks at the same elements as an earlier one is shared, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 from typing import Any, TypeAlias
 
 from ..archive import HeldTensor
+from ..records import record
 from ..tensors import Tensor
 
 __all__ = ["Layer", "Network", "group_layers", "group_networks"]
@@ -23,7 +23,7 @@ Shapes: TypeAlias = Mapping[str, Shape]
 AnyTensor: TypeAlias = "Tensor | HeldTensor"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Layer:
     """One module, or one tensor that belongs to none.
 
@@ -43,7 +43,7 @@ class Layer:
     tensors: Shapes
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Network:
     """The layers of one part of an agent (``mlp_extractor``, ``critic_target``), all in one state dict.
 

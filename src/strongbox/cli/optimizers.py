@@ -7,10 +7,10 @@ first step by the settings of its parameter groups (torch/optim/*.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from ..records import record
 from ..tensors import StateDict, Tensor
 
 __all__ = ["Optimizer", "is_optimizer", "read_optimizer"]
@@ -32,7 +32,7 @@ MOST_STEPS_READ = 64
 """Counters of steps that are read; they agree unless layers were frozen, and each costs a look into the file."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Optimizer:
     """One optimizer: how many ``tensors`` it moves, the ``steps`` it made, ``size`` in bytes of its state.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..archive import Archive
 from ..errors import StrongboxError
+from ..records import record
 from ..tensors import Tensor
 from ..values import ConstantSchedule, LinearSchedule, Normalization, Opaque, Schedule, Space, TableSchedule
 from .jax_states import read_jax_networks, read_jax_optimizers
@@ -28,7 +29,7 @@ POINTS = 41
 """Values of a schedule that a summary holds, evenly spaced over progress from 1 to 0."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class MovingSchedule:
     """A schedule and its values over the progress that remains, from 1 to 0; ``aliases`` are equal ones."""
 

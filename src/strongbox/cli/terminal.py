@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TextIO, TypeAlias
+
+from ..records import record
 
 __all__ = ["Line", "Span", "Terminal", "escape", "print_error", "size_text", "wrap"]
 
@@ -36,7 +37,7 @@ LONGEST_TEXT = 2000
 """Characters of one text that are shown on a page; a stranger's names and reasons may be of any length."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Span:
     """A piece of a line: its text, unescaped, and the name of its style."""
 

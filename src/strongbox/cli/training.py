@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import fsum, isfinite
 from typing import Any
 
 import numpy
+
+from ..records import record
 
 __all__ = ["TRAINING_NAMES", "Training", "read_training"]
 
@@ -32,7 +33,7 @@ TRAINING_NAMES = frozenset((*COUNTERS, EPISODES, SUCCESSES, START))
 NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Training:
     """Counters by their names, and means over the last episodes that Monitor reported.
 

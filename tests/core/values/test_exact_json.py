@@ -66,3 +66,20 @@ def test_not_held_exactly(value: Any) -> None:
 def test_what_is_said_to_be_exact_is(value: Any) -> None:
     if is_exact_json(value):
         assert same(json.loads(json.dumps(value)), value)
+
+
+def nested(levels: int, innermost: Any) -> Any:
+    """A list that stands twice in a list that stands twice in a list, and so on."""
+    value = [innermost]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+def test_what_stands_in_many_places_is_looked_at_once() -> None:
+    assert is_exact_json(nested(62, 0.5))
+    assert not is_exact_json(nested(62, 1j))
+    assert not is_exact_json(nested(64, 0.5))
+    shared = nested(40, 0.5)
+    assert is_exact_json([shared, [[[shared]]]])
+    assert not is_exact_json([shared, [[[shared]]]], depth=43)

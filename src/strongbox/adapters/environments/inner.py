@@ -18,7 +18,7 @@ from .mujoco import NOT_ATTRIBUTES, capture_simulation, is_simulation, restore_s
 from .notes import Notes
 from .objects import capture_object, remember_object, restore_object
 from .parts import class_name
-from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
+from .plain import NotPlain, copy_plain, expect_mapping, hold_plain, refuse, revive
 from .recording import GENERATOR, record
 from .replay import capture_history, restore_history
 from .spaces import capture_spaces, restore_spaces
@@ -131,7 +131,7 @@ def _capture_protocol(env: Any, place: str, notes: Notes) -> dict[str, Any] | No
     generator = vars(env).get(GENERATOR)
     return {
         "own": own,
-        "generator": None if generator is None else copy_plain(generator),
+        "generator": hold_plain(generator),
         "spaces": capture_spaces(env),
     }
 

@@ -16,6 +16,7 @@ import numpy
 
 from ...errors import CheckpointError
 from ...values import same
+from ..later import Later
 from .notes import Notes
 
 __all__ = ["NOT_ATTRIBUTES", "capture_simulation", "is_simulation", "restore_simulation"]
@@ -55,14 +56,15 @@ def is_simulation(env: Any) -> bool:
 
 
 def capture_simulation(env: Any) -> dict[str, Any]:
-    """The integration state as one float64 array, the derived arrays by name, and a digest of the model."""
+    """The integration state as one float64 array, the derived arrays by name, and, later, a digest of the model."""
     import mujoco  # type: ignore[import-untyped]
 
     spec = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     state = numpy.zeros(mujoco.mj_stateSize(env.model, spec))
     mujoco.mj_getState(env.model, env.data, state, spec)
-    derived = {name: getattr(env.data, name).copy() for name in DERIVED if hasattr(env.data, name)}
-    return {"integration": state, "derived": derived, "model": _digest(env.model)}
+    live = ((name, getattr(env.data, name, None)) for name in DERIVED)
+    derived = {name: array.copy() for name, array in live if array is not None}
+    return {"integration": state, "derived": derived, "model": Later(_digest, _content(env.model))}
 
 
 def restore_simulation(env: Any, state: Any, place: str, notes: Notes) -> None:
@@ -80,7 +82,7 @@ def restore_simulation(env: Any, state: Any, place: str, notes: Notes) -> None:
     for name, array in live.items():
         if name in derived:
             _expect(derived[name], array.shape, name)
-    if not same(state["model"], _digest(env.model)):
+    if not same(state["model"], _digest(_content(env.model))):
         notes.add(f"{place}.model", "the physical model is another one than in the checkpoint, or another MuJoCo's")
     mujoco.mj_setState(env.model, env.data, integration, spec)
     for name, array in live.items():
@@ -96,9 +98,14 @@ def _expect(found: Any, shape: tuple[int, ...], what: str) -> None:
         raise CheckpointError(f"expected {what} to be float64 of {shape}, found {shown}.")
 
 
-def _digest(model: Any) -> str:
+def _content(model: Any) -> Any:
+    """The bytes of a model, copied."""
     import mujoco
 
     content = numpy.zeros(mujoco.mj_sizeModel(model), numpy.uint8)
     mujoco.mj_saveModel(model, None, content)
+    return content
+
+
+def _digest(content: Any) -> str:
     return hashlib.sha256(content.data).hexdigest()

@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import functools
 import weakref
+from collections import deque
 from typing import Any
 
 import numpy
 
 from ...errors import CheckpointError
 from ...values import RandomGenerator, describe, same
+from ..later import Later, settle
 from .clocks import read_clocks, write_clocks
+from .growing import hold_growing
 from .logs import capture_log, has_log, restore_log
 from .notes import Notes
 from .parts import OVERWRITTEN, attributes_of, class_name, closure_of, is_harmless, is_of_library, may_come, parts_of
-from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
+from .plain import NotPlain, copy_plain, expect_mapping, hold_plain, refuse, revive
 from .spaces import capture_spaces, restore_spaces
 
-__all__ = ["capture_object", "remember_object", "restore_attributes", "restore_object", "unchanged_names"]
+__all__ = ["capture_object", "made_with", "remember_object", "restore_attributes", "restore_object", "unchanged_names"]
 
 DEEPEST = 4
+SHARED = (list, dict, set, bytearray, numpy.ndarray, deque)
+"""Types of plain data that may be changed in one place and seen in another."""
 CLOSURE = "()"
 """What stands behind the name of a function where its closure is remembered; no attribute is called so."""
 
@@ -38,25 +43,33 @@ def capture_object(live: Any, place: str, notes: Notes, *, harmless: frozenset[s
 
 
 def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], depth: int) -> dict[str, Any]:
+    copies: dict[str, Any] = {}
+    growing = hold_growing(live)
+    attributes = list(attributes_of(live))
     state: dict[str, Any] = {
         "class": class_name(live),
-        "attributes": {},
-        "unchanged": [],
-        "shared": shared_names(live),
+        "attributes": Later(_settle_each, copies),
+        "unchanged": Later(unchanged_names, made_with(live), copies),
+        "shared": shared_names(attributes),
         "clocks": read_clocks(live),
         "spaces": capture_spaces(live),
         "parts": {},
     }
-    for name, value in attributes_of(live, harmless):
+    for name, value in attributes:
+        if name in harmless:
+            continue
         try:
-            state["attributes"][name] = copy_plain(value)
+            copies[name] = growing[name] if name in growing else hold_plain(value)
         except NotPlain as reason:
             _capture_part(live, name, value, reason, state, place, notes, depth)
-        _name_function(live, name, value, place, notes)
-    state["unchanged"] = unchanged_names(live, state["attributes"])
+            _name_function(live, name, value, place, notes)
     if has_log(live):
         state["log"] = capture_log(live, notes)
     return state
+
+
+def _settle_each(copies: dict[str, Any]) -> dict[str, Any]:
+    return {name: settle(copy) if type(copy) is Later else copy for name, copy in copies.items()}
 
 
 def _capture_part(
@@ -72,7 +85,7 @@ def _capture_part(
 
 def _name_function(live: Any, name: str, value: Any, place: str, notes: Notes) -> None:
     """Name a function of which something has changed since it was made, which no state can hold."""
-    made = _MADE.get(id(live), (None, {}))[1]
+    made = made_with(live)
     before, now = made.get(name + CLOSURE), _plain_items(closure_of(value))
     if before is not None and now and not same(before, now):
         notes.add(f"{place}.{name}", "a function that remembers something outside of it, which begins anew")
@@ -83,11 +96,11 @@ def _plain_items(items: tuple[Any, ...]) -> list[Any]:
     return [copy_plain(item) if _is_plain(item) else None for item in items]
 
 
-def shared_names(live: Any) -> list[list[str]]:
+def shared_names(attributes: list[tuple[str, Any]]) -> list[list[str]]:
     """Groups of attributes that are one and the same list, dictionary, deque or array."""
     groups: dict[int, list[str]] = {}
-    for name, value in attributes_of(live):
-        if isinstance(value, list | dict | set | bytearray | numpy.ndarray) or type(value).__name__ == "deque":
+    for name, value in attributes:
+        if isinstance(value, SHARED):
             groups.setdefault(id(value), []).append(name)
     return [names for names in groups.values() if len(names) > 1]
 
@@ -117,10 +130,15 @@ def remember_object(live: Any, depth: int = 0) -> None:
         return  # An object without room for weak references: all of its attributes count as state.
 
 
-def unchanged_names(live: Any, attributes: dict[str, Any]) -> list[str]:
+def made_with(live: Any) -> dict[str, Any]:
+    """The plain attributes that an object was made with, as far as they are known; they never change."""
+    made: dict[str, Any] = _MADE.get(id(live), (None, {}))[1]
+    return made
+
+
+def unchanged_names(made: dict[str, Any], attributes: dict[str, Any]) -> list[str]:
     """The attributes that hold what the object was made with, and so are settings; a generator never is."""
-    made = _MADE.get(id(live), (None, {}))[1]
-    settings = ((name, value) for name, value in attributes.items() if not isinstance(value, RandomGenerator))
+    settings = ((name, value) for name, value in attributes.items() if not isinstance(value, RandomGenerator | Later))
     return [name for name, value in settings if name in made and same(made[name], value)]
 
 
@@ -206,7 +224,7 @@ def _refuse_plain(live: Any) -> str | None:
 
 def _is_setting(live: Any, name: str, value: Any) -> bool:
     try:
-        return bool(unchanged_names(live, {name: copy_plain(value)}))
+        return bool(unchanged_names(made_with(live), {name: copy_plain(value)}))
     except NotPlain:
         return False
 
@@ -257,7 +275,7 @@ def _is_plain(value: Any) -> bool:
 
 def _compare(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
     """Report what has not become what it was: one attribute may be another one's memory, or have a setter."""
-    now = _capture(live, place, Notes(), harmless, DEEPEST)["attributes"]
+    now = settle(_capture(live, place, Notes(), harmless, DEEPEST)["attributes"])
     for name, value in attributes.items():
         if name not in now or not same(now[name], value):
             notes.add(f"{place}.{name}", "it came out otherwise than it was captured")

@@ -18,9 +18,9 @@ import numpy
 
 from ...errors import CheckpointError
 from ...values import ClassReference, EnumMember, RandomGenerator
-from ..generators import is_generator, make_generator, read_generator, write_generator
+from ..generators import hold_generator, is_generator, make_generator, read_generator, write_generator
 
-__all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "refuse", "revive"]
+__all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "hold_plain", "refuse", "revive"]
 
 MOST_PARTS = 1_000_000
 """Numbers, texts and containers in the data of one attribute."""
@@ -30,10 +30,12 @@ KEY_BITS = 60
 MOST_TUPLE_KEYS = 4096
 MOST_KEY_ITEMS = 64
 
-SCALARS = (type(None), bool, float, complex, str, bytes)
+SCALARS = frozenset({type(None), bool, float, complex, str, bytes})
 SEQUENCES = (list, tuple, deque)
 SETS = (set, frozenset)
 MAPPINGS = (dict, OrderedDict)
+
+TOO_MUCH = "larger or nested deeper than what is captured of an attribute"
 
 
 class NotPlain(Exception):
@@ -43,6 +45,13 @@ class NotPlain(Exception):
 def copy_plain(value: Any, *, most: int = MOST_PARTS) -> Any:
     """A copy that holds nothing of the original; raises NotPlain, also for more than ``most`` parts."""
     return _Copier(most).copy(value, 0)
+
+
+def hold_plain(value: Any) -> Any:
+    """A copy as of :func:`copy_plain`; where the value is a generator, its state is copied and read later."""
+    if type(value) in SCALARS:
+        return value
+    return hold_generator(value) if is_generator(value) else copy_plain(value)
 
 
 class _Copier:
@@ -56,13 +65,13 @@ class _Copier:
         kind = type(value)
         self._left -= 1
         if self._left < 0 or depth > DEEPEST:
-            raise NotPlain("larger or nested deeper than what is captured of an attribute")
+            raise NotPlain(TOO_MUCH)
         if kind in SCALARS or (kind is int and value.bit_length() <= INTEGER_BITS):
             return value
         if kind is numpy.ndarray or isinstance(value, numpy.generic):
             return _copy_elements(value)
         if kind in SEQUENCES:
-            items = [self.copy(item, depth + 1) for item in value]
+            items = self._copy_items(value, depth + 1)
             return deque(items, value.maxlen) if kind is deque else kind(items)
         if kind in MAPPINGS:
             return kind((self._key(key), self.copy(item, depth + 1)) for key, item in value.items())
@@ -75,6 +84,15 @@ class _Copier:
         if isinstance(value, enum.Enum) and type(value.value) in (int, str):
             return EnumMember(enum=ClassReference(kind.__module__, kind.__qualname__), value=value.value)
         raise NotPlain(f"{getattr(kind, '__module__', '')}.{kind.__qualname__}".lstrip("."))
+
+    def _copy_items(self, items: Any, depth: int) -> Any:
+        """The items of a sequence: scalars, as the rewards of an episode are, are their own copies."""
+        if not SCALARS.issuperset(map(type, items)):
+            return [self.copy(item, depth) for item in items]
+        self._left -= len(items)
+        if self._left < 0 or depth > DEEPEST:
+            raise NotPlain(TOO_MUCH)
+        return items
 
     def _key(self, key: Any) -> Any:
         """A key that the portable form can hold."""
@@ -127,7 +145,7 @@ def revive(value: Any, live: Any = None) -> Any:
         return kind((key, revive(item)) for key, item in value.items())
     if kind in (set, bytearray):
         return kind(value)
-    if kind in (*SCALARS, int, frozenset) or isinstance(value, numpy.generic):
+    if kind in SCALARS or kind in (int, frozenset) or isinstance(value, numpy.generic):
         return value
     raise CheckpointError(f"expected plain data, found {kind.__name__}.")
 

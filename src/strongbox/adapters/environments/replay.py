@@ -15,13 +15,14 @@ import numpy
 
 from ...errors import CheckpointError, StrongboxError
 from ...values import RandomGenerator, same
-from ..generators import read_bits
+from ..generators import hold_bits
+from ..later import Later, settle
 from ..random_states import keep_random_states
 from .actions import unpack_actions
 from .atari import is_atari, write_before_reset
 from .notes import Notes
-from .objects import restore_attributes, unchanged_names
-from .plain import NotPlain, copy_plain, expect_mapping, refuse, revive
+from .objects import made_with, restore_attributes, unchanged_names
+from .plain import NotPlain, copy_plain, expect_mapping, hold_plain, refuse, revive
 from .recording import GENERATOR, own_parts, plain_attributes, plain_parts, record, recorder_of
 from .spaces import capture_spaces, restore_spaces
 from .worlds import renew_world
@@ -54,12 +55,12 @@ def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> d
     return {
         "before": recorder.before,
         "parts": recorder.parts,
-        "unchanged": unchanged_names(env, recorder.before),
+        "unchanged": Later(unchanged_names, made_with(env), recorder.before),
         "generator": recorder.generator,
         "machine": recorder.machine,
         "arguments": recorder.arguments,
         "actions": recorder.actions.pack(),
-        "draws": [[index, read_bits(state)] for index, state in recorder.draws],
+        "draws": [[index, hold_bits(state)] for index, state in recorder.draws],
         "after": after,
     }
 
@@ -141,13 +142,13 @@ def _visible(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     assert recorder is not None
     generator = vars(env).get(GENERATOR)
     return {
-        "last": _digested(copy_plain(recorder.last)),
+        "last": Later(_digested, copy_plain(recorder.last)),
         "total": recorder.total,
-        "drawn": None if recorder.drawn is None else read_bits(recorder.drawn),
+        "drawn": None if recorder.drawn is None else hold_bits(recorder.drawn),
         "attributes": plain_attributes(env),
         "parts": plain_parts(env),
         "spaces": capture_spaces(env),
-        "generator": None if generator is None else copy_plain(generator),
+        "generator": hold_plain(generator),
     }
 
 
@@ -165,7 +166,7 @@ def _compare(env: gymnasium.Env[Any, Any], after: Any, place: str, notes: Notes,
     after = expect_mapping(after, f"what was seen last of {place}")
     restore_spaces(env, after.get("spaces"), place, notes)
     try:
-        now = _visible(env)
+        now = settle(_visible(env))
     except NotPlain as reason:
         notes.add(place, f"its last observation is no plain data: {reason}")
         return

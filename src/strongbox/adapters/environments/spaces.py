@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...values import RandomGenerator
-from ..generators import make_generator, read_generator, write_generator
+from ..generators import hold_generator, make_generator, read_generator, write_generator
+from ..later import Later
 from ..loaded import loaded_classes
 from .notes import Notes
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["capture_spaces", "restore_spaces"]
 
 
-def capture_spaces(live: Any) -> dict[str, list[RandomGenerator | None]]:
-    """The generators of each space, by the attribute that holds it: the outer space's first."""
+def capture_spaces(live: Any) -> dict[str, list[Later | None]]:
+    """The generators of each space, by the attribute that holds it: the outer space's first; the values later."""
     return {name: [_read(part) for part in _parts(space)] for name, space in _spaces(live).items()}
 
 
@@ -45,8 +46,8 @@ def _is_state(state: Any) -> bool:
     return state is None or (isinstance(state, RandomGenerator) and state.kind == "Generator")
 
 
-def _read(space: gymnasium.Space[Any]) -> RandomGenerator | None:
-    return None if space._np_random is None else read_generator(space._np_random)
+def _read(space: gymnasium.Space[Any]) -> Later | None:
+    return None if space._np_random is None else hold_generator(space._np_random)
 
 
 def _write(space: gymnasium.Space[Any], state: RandomGenerator | None) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import CheckpointError, MismatchError, StrongboxError
+from ..later import settle
 from ..loaded import loaded_classes
 from .inside import Inside, find_inside
 from .layers import match_layers
@@ -31,13 +33,20 @@ __all__ = ["Captured", "capture_environments", "restore_environments", "unwrap_v
 class Captured:
     """The state of an environment.
 
-    ``state`` is a tree of values with a portable form; ``inexact`` says what it does not hold, by place and with the
-    reason; ``logs`` holds the size in bytes of every log file that belongs to it, by path.
+    ``held`` is its state, copied, of which :attr:`state` is made when it is first asked for; ``inexact`` says what it
+    does not hold, by place and with the reason; ``logs`` holds the size in bytes of every log file that belongs to it,
+    by path.
     """
 
-    state: dict[str, Any]
+    held: Any
     inexact: dict[str, str]
     logs: dict[str, int]
+
+    @cached_property
+    def state(self) -> dict[str, Any]:
+        """A tree of values with a portable form."""
+        state: dict[str, Any] = settle(self.held)
+        return state
 
 
 def watch_environments(env: AnyEnvironment) -> None:

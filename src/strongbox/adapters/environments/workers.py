@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from ...errors import CheckpointError
-from ..random_states import capture_random_states, restore_random_states
+from ..later import settle
+from ..random_states import hold_random_states, restore_random_states
 from .layers import capture_layers, restore_layers, watch_layers
 from .notes import Notes
 
@@ -123,7 +124,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
 def capture_worker(env: gymnasium.Env[Any, Any]) -> tuple[dict[str, Any], Notes]:
     """The layers of an environment, and the random states of the process in which it lives."""
     state, notes = capture_layers(env)
-    return {**state, RANDOM: capture_random_states()}, notes
+    return settle({**state, RANDOM: hold_random_states()}), notes
 
 
 def restore_worker(env: gymnasium.Env[Any, Any], state: Any, copies: Mapping[str, str]) -> dict[str, str]:

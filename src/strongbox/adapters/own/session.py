@@ -17,7 +17,8 @@ from ...errors import MismatchError
 from ..environment_id import id_of_environment
 from ..environments import capture_environments, restore_environments
 from ..environments.vectors import unwrap_vectors
-from ..random_states import capture_random_states, restore_random_states
+from ..later import settle
+from ..random_states import hold_random_states, restore_random_states
 from .capture import class_name, contents_of
 from .into import Plan, check_into, fill_into
 from .staging import Staging
@@ -33,15 +34,22 @@ PARTS = ("environments", "random", "run")
 class Captured:
     """An agent at a clean point: nothing in it refers to memory that training changes.
 
-    ``inexact`` maps what is not captured exactly to the reason, ``logs`` the paths of log files to their sizes
-    in bytes. ``replay`` is what the replay buffer has more than the last time, where the agent has one.
+    ``staged`` and ``resume`` are what was copied; :attr:`contents` is made of it when it is first asked for, which may
+    be in another thread. ``inexact`` maps what is not captured exactly to the reason, ``logs`` the paths of log files
+    to their sizes in bytes. ``replay`` is what the replay buffer has more than the last time, where the agent has one.
     """
 
-    contents: Contents
+    staged: Contents
+    resume: Mapping[str, Any]
     inexact: Mapping[str, str]
     logs: Mapping[str, int]
     replay: Any
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What the archive is written from."""
+        return replace(self.staged, resume=settle(self.resume))
 
 
 @dataclass(kw_only=True)
@@ -109,13 +117,13 @@ class Session:
         environments = None
         if self.environment is not None:
             captured = capture_environments(self.environment)
-            environments, logs = captured.state, captured.logs
+            environments, logs = captured.held, captured.logs
             inexact.update(captured.inexact)
         buffer = self._capture_replay(steps) if replay and self.recorder is not None else None
         inexact.update({} if buffer is None else buffer.inexact)
-        resume = {"environments": environments, "random": {"now": capture_random_states()}, "run": dict(run)}
-        contents = replace(self._staging.copy(contents), resume=resume, environment=self.environment_id)
-        return Captured(contents=contents, inexact=inexact, logs=logs, replay=buffer)
+        resume = {"environments": environments, "random": {"now": hold_random_states()}, "run": dict(run)}
+        staged = replace(self._staging.copy(contents), environment=self.environment_id)
+        return Captured(staged=staged, resume=resume, inexact=inexact, logs=logs, replay=buffer)
 
     def _capture_replay(self, steps: int) -> Any:
         if not self._rows.count(self.recorder.buffer, steps):

@@ -42,7 +42,10 @@ STATELESS_NOISE = ("NormalActionNoise",)
 
 
 def capture_agent(model: BaseAlgorithm) -> dict[str, Any]:
-    """What an agent holds that is not read from its data: what it last saw, generators, and what SB3 never saves."""
+    """What an agent holds that is not read from its data: what it last saw, generators, and what SB3 never saves.
+
+    The values of generators are made later.
+    """
     state: dict[str, Any] = {
         "observed": {name: copy_plain(vars(model)[name]) for name in OBSERVED if name in vars(model)},
         "spaces": capture_spaces(model),

@@ -99,7 +99,8 @@ def capture_callbacks(
 ) -> tuple[dict[str, Any], dict[str, str], dict[str, int]]:
     """What the callbacks of a tree remember, by place, what is inexact by name, and sizes of log files by path.
 
-    ``without`` is a callback that keeps no state of its own.
+    What they remember is copied, and values are made of it by :func:`settle`. ``without`` is a callback that keeps no
+    state of its own.
     """
     state: dict[str, Any] = {}
     inexact: dict[str, str] = {}
@@ -124,7 +125,7 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], lo
     environment = getattr(callback, "eval_env", None)
     if isinstance(environment, VecEnv):
         captured = capture_environments(environment)
-        state["environments"] = captured.state
+        state["environments"] = captured.held
         logs.update(captured.logs)
         inexact.update({f"callback {place}: {name}": reason for name, reason in captured.inexact.items()})
     return state

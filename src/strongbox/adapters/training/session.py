@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy
@@ -18,14 +19,17 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from ...archive import Archive, Contents, Entry, Typed
+from ...archive import Archive, Contents, Typed
 from ...errors import MismatchError
+from ...values import Normalization
 from ..attributes import known_base
-from ..capture import capture
+from ..capture import HeldAgent, hold_agent
+from ..environment_id import find_environment_id
 from ..environments import capture_environments, restore_environments, watch_environments
 from ..into import fill_into
+from ..later import settle
 from ..normalization import capture_normalization
-from ..random_states import capture_random_states, restore_random_states
+from ..random_states import hold_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
 from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
 from .callback import RunCallback
@@ -43,16 +47,31 @@ __all__ = ["Captured", "Session"]
 class Captured:
     """A model at a clean point: nothing in it refers to memory that training changes.
 
-    ``inexact`` maps what is not captured exactly to the reason, ``logs`` the paths of log files to their sizes
-    in bytes, ``metrics`` names to numbers that checkpoints are compared by. ``replay`` is what the replay buffer has
+    ``agent`` and ``resume`` are what was copied; :attr:`contents` and :attr:`inexact` are made of it when they are
+    first asked for, which may be in another thread. ``logs`` maps the paths of log files to their sizes in bytes,
+    ``metrics`` names to numbers that checkpoints are compared by. ``replay`` is what the replay buffer has
     more than the last time, where the model has one.
     """
 
-    contents: Contents
-    inexact: Mapping[str, str]
+    kind: type[BaseAlgorithm]
+    agent: HeldAgent
+    normalization: Normalization | None
+    noise: str
+    resume: Mapping[str, Any]
+    noticed: Mapping[str, str]
     logs: Mapping[str, int]
     metrics: Mapping[str, float]
     replay: CapturedReplay | None
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What the archive is written from."""
+        return replace(self.agent.contents(normalization=self.normalization), resume=settle(self.resume))
+
+    @cached_property
+    def inexact(self) -> Mapping[str, str]:
+        """What is not captured exactly, by name with the reason: what was noticed at the clean point, and since."""
+        return {**_lost(self.kind, self.noise, self.contents), **self.noticed}
 
 
 class Session:
@@ -73,7 +92,6 @@ class Session:
         self._callback: BaseCallback | None = None
         self._staging = Staging()
         self._positions = LogPositions()
-        self._entries: dict[str, tuple[Any, Entry]] = {}
         self._before_draw: dict[str, Any] = {}
         self._end_iterations: Callable[[], None] | None = None
         buffer = getattr(model, "replay_buffer", None)
@@ -195,7 +213,7 @@ class Session:
     def note_draws(self) -> None:
         """Keep the random states that ARS draws its next perturbations from, before the rollout begins."""
         if self._draws_early:
-            self._before_draw = capture_random_states()
+            self._before_draw = hold_random_states()
 
     def capture(self, run: Mapping[str, Any], *, steps: int, replay: bool = True) -> Captured:
         """Everything at this clean point, copied; ``run`` is what the run itself adds to the resume state.
@@ -205,19 +223,17 @@ class Session:
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
-        known = self._known_entries()
-        captured = capture(model, exclude=OBSERVED, normalization=normalization, known=known)
-        self._entries = {name: (vars(model)[name], entry) for name, entry in captured.data.items()}
-        contents = self._staging.copy(captured)
+        agent = hold_agent(model, exclude=OBSERVED, environment=self._known_environment)
+        staged = self._staging.copy({"parameters": agent.parameters, "variables": agent.variables})
         environments = capture_environments(self._environment)
         callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
         resume = {
             "agent": capture_agent(model),
             "callbacks": callbacks,
-            "environments": environments.state,
+            "environments": environments.held,
             "log": {"pending": pending, "rows": self._positions.rows(model.logger)},
-            "random": {"now": capture_random_states(), "before": self._before_draw},
+            "random": {"now": hold_random_states(), "before": self._before_draw},
             "run": {**run, "iterations": self.iterations, "elapsed": time.time_ns() - model.start_time},
         }
         buffer = self.recorder.capture(steps // model.n_envs) if self.recorder is not None and replay else None
@@ -225,21 +241,21 @@ class Session:
         if self.recorder is not None and not replay:
             inexact["replay_buffer"] = "it was left out, as replay=False asks"
         return Captured(
-            contents=replace(contents, resume=resume),
-            inexact={**_lost(model, contents), **environments.inexact, **inexact, **unwritten},
+            kind=type(model),
+            agent=replace(agent, **staged),
+            normalization=normalization,
+            noise=type(getattr(model, NOISE, None)).__name__,
+            resume=resume,
+            noticed={**environments.inexact, **inexact, **unwritten},
             replay=buffer,
             logs={**self._positions.sizes(model.logger), **environments.logs, **logs},
             metrics=self.metrics(),
         )
 
-    def _known_entries(self) -> dict[str, Entry]:
-        """What stands in data for settings, which are the same objects at every checkpoint."""
-        model = self.model
-        return {
-            name: entry
-            for name, (value, entry) in self._entries.items()
-            if name != NOISE and not is_state(name, type(model)) and vars(model).get(name) is value
-        }
+    @cached_property
+    def _known_environment(self) -> str | None:
+        """The id of the environment as an archive names it; workers are asked for it once."""
+        return find_environment_id(self.model)
 
     # -- from kept to live -------------------------------------------------------------------------------
 
@@ -299,16 +315,14 @@ class Session:
         self.set_steps(max(self.steps, self.total))
 
 
-def _lost(model: BaseAlgorithm, contents: Contents) -> dict[str, str]:
+def _lost(kind: type[BaseAlgorithm], noise: str, contents: Contents) -> dict[str, str]:
     """State that stands in no archive, or not as it is, by name with the reason."""
-    kind = type(model)
     lost = {name: reason for name, reason in contents.left_out.items() if is_state(name, kind)}
     for place, reason in contents.shortened.items():
         if is_state(place.partition(":")[0], kind):
             lost[place] = reason
-    noise = getattr(model, NOISE, None)
     for name, entry in contents.data.items():
-        matters = is_state(name, kind) or (name == NOISE and type(noise).__name__ not in STATELESS_NOISE)
+        matters = is_state(name, kind) or (name == NOISE and noise not in STATELESS_NOISE)
         if matters and isinstance(entry, Typed) and entry.opaque:
             lost[name] = entry.opaque[0][1].reason
     return lost

@@ -1,86 +1,95 @@
 """Buffers that tensors are copied into while training stands still, used again at every checkpoint.
 
-What is captured of a model refers to live memory. A copy of it refers to the buffers instead, which stay as
-they are until the next copy; so a writer may take its time while the model goes on learning. Memory
-that tensors share is copied once.
+A copy of state dicts refers to the buffers, which stay as they are until the next copy; so a writer may take its time
+while the model goes on learning. Memory that tensors share is copied once, and is one in the copy, too.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy
-
-from ...archive import Contents
-from ...tensors import StorageData, TensorData
+import torch
 
 __all__ = ["Staging"]
 
-ALIGNMENT = 64
-"""Bytes between the beginnings of two copies, as a copy in memory likes it."""
+
+OF_NUMPY = frozenset({torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool})
+"""The usual types that numpy has, too."""
+
+
+class _Buffer:
+    """Memory for one tensor; ``array`` is the same memory to numpy, where it has such a type."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.shape = tensor.shape
+        self.dtype = tensor.dtype
+        self.tensor = torch.empty(tensor.shape, dtype=tensor.dtype)
+        self.array = self.tensor.numpy() if tensor.dtype in OF_NUMPY else None
+
+    def fill(self, tensor: torch.Tensor) -> None:
+        if self.array is not None and tensor.is_cpu:
+            # torch would share the work among threads, and wait for them: long, where others use the cores, too.
+            self.array[...] = tensor.numpy()
+        else:
+            self.tensor.copy_(tensor)
 
 
 class Staging:
-    """One block of memory for the tensors of one model; it grows, and never shrinks."""
+    """Buffers on the CPU for the tensors of one model, in the order in which they are met."""
 
     def __init__(self) -> None:
-        self._memory = memoryview(bytearray())
+        self._buffers: list[_Buffer] = []
+        self._copies: dict[Hashable, _Buffer] = {}
 
-    def copy(self, contents: Contents) -> Contents:
-        """The same contents, with every tensor in the block; an earlier copy is overwritten."""
-        storages: dict[Hashable, StorageData] = {}
-        for tree in (*contents.parameters.values(), contents.variables):
-            _collect(tree, storages)
-        copied = self._copy_all(storages)
-        parameters = {name: _replaced(tree, copied) for name, tree in contents.parameters.items()}
-        return replace(contents, parameters=parameters, variables=_replaced(contents.variables, copied))
-
-    def _copy_all(self, storages: Mapping[Hashable, StorageData]) -> dict[Hashable, StorageData]:
-        needed = sum(_aligned(storage.nbytes) for storage in storages.values())
-        if needed > len(self._memory):
-            self._memory = numpy.empty(needed, numpy.uint8).data
-        copied, start = {}, 0
-        for key, storage in storages.items():
-            place = self._memory[start : start + storage.nbytes]
-            place[:] = storage.content(storage.nbytes)
-            copied[key] = replace(storage, buffer=place)
-            start += _aligned(storage.nbytes)
+    def copy(self, tree: Any) -> Any:
+        """The same tree of mappings and lists, with every tensor in a buffer; an earlier copy is overwritten."""
+        self._copies = {}
+        copied = self._copy(tree)
+        del self._buffers[len(self._copies) :]
         return copied
 
+    def _copy(self, item: Any) -> Any:
+        if isinstance(item, torch.Tensor):
+            return self._copy_tensor(item)
+        if isinstance(item, Mapping):
+            items = {key: self._copy(value) for key, value in item.items()}
+            if not isinstance(item, OrderedDict):
+                return items
+            ordered = OrderedDict(items)
+            if hasattr(item, "_metadata"):
+                ordered._metadata = item._metadata  # type: ignore[attr-defined]
+            return ordered
+        if type(item) in (list, tuple):
+            return type(item)([self._copy(value) for value in item])
+        return item.copy() if isinstance(item, numpy.ndarray) else item
 
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    def _copy_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.layout is not torch.strided or tensor.is_quantized:
+            return tensor.detach().clone()  # The writer refuses it.
+        strides = None if tensor.is_contiguous() else tensor.stride()
+        key = (tensor.data_ptr(), tensor.nbytes, tensor.dtype, strides, tensor.device)
+        buffer = self._copies.get(key)
+        if buffer is None:
+            buffer = self._copies[key] = self._buffer(len(self._copies), tensor)
+            buffer.fill(tensor.detach() if tensor.requires_grad else tensor)
+        copy = buffer.tensor if buffer.shape == tensor.shape else buffer.tensor.view(tensor.shape)
+        return _marked(copy, tensor)
+
+    def _buffer(self, number: int, tensor: torch.Tensor) -> _Buffer:
+        """The buffer of a number, made anew where it is none for such a tensor."""
+        if number < len(self._buffers):
+            buffer = self._buffers[number]
+            if buffer.dtype is tensor.dtype and buffer.shape == tensor.shape:
+                return buffer
+        self._buffers[number : number + 1] = [_Buffer(tensor)]
+        return self._buffers[number]
 
 
-def _key(storage: StorageData) -> Hashable:
-    return id(storage) if storage.identity is None else storage.identity
-
-
-def _collect(tree: Any, storages: dict[Hashable, StorageData]) -> None:
-    if isinstance(tree, TensorData):
-        storages.setdefault(_key(tree.storage), tree.storage)
-    elif isinstance(tree, Mapping):
-        for item in tree.values():
-            _collect(item, storages)
-    elif type(tree) in (list, tuple):
-        for item in tree:
-            _collect(item, storages)
-
-
-def _replaced(tree: Any, copied: Mapping[Hashable, StorageData]) -> Any:
-    if isinstance(tree, TensorData):
-        return replace(tree, storage=copied[_key(tree.storage)])
-    if isinstance(tree, Mapping):
-        items = ((key, _replaced(item, copied)) for key, item in tree.items())
-        if not isinstance(tree, OrderedDict):
-            return dict(items)
-        ordered = OrderedDict(items)
-        if hasattr(tree, "_metadata"):
-            ordered._metadata = tree._metadata  # type: ignore[attr-defined]
-        return ordered
-    if type(tree) in (list, tuple):
-        return type(tree)([_replaced(item, copied) for item in tree])
-    return tree
+def _marked(copy: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    """A copy that is a parameter, or asks for gradients, where the tensor does."""
+    if type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter):
+        return torch.nn.Parameter(copy, requires_grad=tensor.requires_grad)
+    return copy.detach().requires_grad_() if tensor.requires_grad else copy

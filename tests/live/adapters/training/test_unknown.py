@@ -16,6 +16,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from strongbox.adapters.environments import watch_environments
+from strongbox.adapters.later import settle
 from strongbox.adapters.training.callbacks import capture_callbacks, restore_callbacks, watch_callbacks
 
 
@@ -123,7 +124,7 @@ def test_the_file_of_an_evaluations_monitor_goes_on(tmp_path: Path) -> None:
 
     callback = evaluation("evaluation")
     assert named(callback) == {}
-    state, _, logs = capture_callbacks(callback)
+    held, _, logs = capture_callbacks(callback)
     path = tmp_path / "evaluation.monitor.csv"
     content = path.read_bytes()
     assert content.count(b"\n") > 3
@@ -131,7 +132,7 @@ def test_the_file_of_an_evaluations_monitor_goes_on(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.write_bytes(content)
     other = evaluation("evaluation")
-    assert restore_callbacks(other, state, copies={str(path): str(copy)}) == {}
+    assert restore_callbacks(other, settle(held), copies={str(path): str(copy)}) == {}
     assert path.read_bytes() == content
     for evaluated in (callback, other):
         evaluated.eval_env.close()

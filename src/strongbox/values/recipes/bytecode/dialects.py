@@ -11,8 +11,9 @@ Source: ``Lib/opcode.py``, ``Lib/dis.py`` and ``Python/ceval.c`` of each version
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ....records import record
 from ..code import Code
 
 __all__ = ["DIALECTS", "Dialect", "find_dialects"]
@@ -21,7 +22,7 @@ BINARY_OPERATIONS = ("POWER", "MULTIPLY", "MODULO", "ADD", "SUBTRACT", "FLOOR_DI
 RESUME_3_13, COPY_FREE_VARS_3_13 = 149, 62
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Dialect:
     """One bytecode: ``names`` of instructions by number, and the ``caches`` (in units of two bytes) behind some.
 

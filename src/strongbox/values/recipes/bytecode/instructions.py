@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ....errors import FormatError
+from ....records import record
 from ..code import Code
 from .dialects import Dialect
 
@@ -26,7 +25,7 @@ FORWARD = frozenset(
 BACKWARD = frozenset(("JUMP_BACKWARD", "POP_JUMP_BACKWARD_IF_FALSE", "POP_JUMP_BACKWARD_IF_TRUE"))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Instruction:
     """One instruction: its name, and its argument; of a jump, the index of the instruction that it leads to."""
 

@@ -1,0 +1,148 @@
+"""One attribute of a live agent as it is at a clean point, to be made into an entry of data later.
+
+Training stands still for this alone, so it is quick: what never changes is taken as it is, containers of that are
+copied, and any other object is pickled. None of it refers to memory that training changes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy
+
+from ..archive import Entry
+from ..conversion import is_machine_path
+from ..errors import StrongboxError, UnsupportedError
+from ..values import SCHEDULE_NAMES, Opaque, find_opaque
+from .entries import (
+    DEBRIS,
+    Pickled,
+    copied_entry,
+    function_entry,
+    pickled_entry,
+    schedule_entry,
+    show,
+    understand,
+)
+from .foreign import LARGEST, TOO_LARGE, pickle_bounded
+from .schedules import known_schedule, tabulate, tabulated_before
+
+__all__ = ["Held", "hold", "hold_entry"]
+
+Held: TypeAlias = Callable[[dict[str, str]], Entry]
+"""Makes the entry, and notes by place which texts were cut down."""
+
+SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
+CHANGELESS = (type, enum.Enum, numpy.number, numpy.bool_, numpy.dtype)
+"""Besides scalars: classes are code, and the others have no way to change."""
+
+DEEPEST = 64
+"""Levels of containers that are copied."""
+
+
+class _NotCopied(Exception):
+    """Something that only a pickle can hold."""
+
+
+def hold(name: str, attribute: Any) -> Held:
+    """Hold an attribute; raises UnsupportedError, with the reason, where it cannot be kept."""
+    if name in SCHEDULE_NAMES and callable(attribute):
+        return _hold_schedule(name, attribute)
+    if isinstance(attribute, str) and is_machine_path(attribute):
+        raise UnsupportedError("it is an absolute path of this machine")
+    try:
+        return partial(copied_entry, name, _copy(attribute, {}, 0))
+    except _NotCopied:
+        return partial(pickled_entry, name, _pickle(attribute))
+
+
+def hold_entry(entry: Entry) -> Held:
+    """Hold an entry that was made already."""
+    return lambda shortened: entry
+
+
+def _pickle(attribute: Any) -> Pickled:
+    beside: Mapping[Any, Any] = attribute if isinstance(attribute, dict) else getattr(attribute, "__dict__", {})
+    return Pickled(
+        type=str(type(attribute)),
+        content=pickle_bounded(attribute),
+        beside={key: _hold_shown(item) for key, item in beside.items() if key not in DEBRIS},
+        is_space=isinstance(attribute, gymnasium.Space),
+    )
+
+
+def _hold_shown(item: Any) -> Any:
+    try:
+        return _copy(item, {}, 0)
+    except (_NotCopied, UnsupportedError):
+        return show(item)
+
+
+def _is_changeless(value: Any) -> bool:
+    return type(value) in SCALARS or isinstance(value, CHANGELESS)
+
+
+def _copy(value: Any, copies: dict[int, Any], depth: int) -> Any:
+    """A copy of containers, with what is shared in them shared; raises _NotCopied where anything else is in them."""
+    if _is_changeless(value):
+        return value
+    if id(value) in copies:
+        return copies[id(value)]
+    if depth > DEEPEST:
+        raise _NotCopied
+    copy: Any
+    kind = type(value)
+    if kind in (list, tuple):
+        copy = kind([_copy(item, copies, depth + 1) for item in value])
+    elif kind is deque:
+        copy = deque([_copy(item, copies, depth + 1) for item in value], value.maxlen)
+    elif kind in (dict, OrderedDict):
+        if not all(type(key) in SCALARS for key in value):
+            raise _NotCopied
+        copy = kind((key, _copy(item, copies, depth + 1)) for key, item in value.items())
+    elif kind is numpy.ndarray and not value.dtype.hasobject:
+        if value.nbytes > LARGEST:
+            raise UnsupportedError(TOO_LARGE)
+        copy = value.copy(order="K")
+    elif isinstance(value, tuple) and not hasattr(value, "__dict__") and all(map(_is_changeless, value)):
+        copy = value
+    else:
+        raise _NotCopied
+    copies[id(value)] = copy
+    return copy
+
+
+# -- schedules ----------------------------------------------------------------------------------
+
+
+def _hold_schedule(name: str, attribute: Any) -> Held:
+    """A schedule of SB3's own classes, or of a table where it is any other function that has one."""
+    schedule = known_schedule(attribute) or tabulated_before(attribute)
+    if schedule is None:
+        try:
+            schedule = _understood(attribute)
+        except UnsupportedError as error:
+            return _hold_function(name, attribute, error.problem)
+    return partial(schedule_entry, name, schedule)
+
+
+def _hold_function(name: str, attribute: Any, problem: str) -> Held:
+    """A function without a table, as it is."""
+    try:
+        return partial(function_entry, name, _pickle(attribute), problem)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{problem}; {error.problem}") from error
+
+
+def _understood(attribute: Any) -> Any:
+    """The known schedule that a function of an earlier SB3 is, or else a table of the function."""
+    try:
+        value = understand(pickle_bounded(attribute))
+    except StrongboxError as error:
+        value = Opaque(type=str(type(attribute)), reason=error.problem)
+    return tabulate(attribute) if any(find_opaque(value)) or not callable(value) else value

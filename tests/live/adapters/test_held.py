@@ -1,0 +1,88 @@
+"""What was held at a clean point is what the agent was there, whatever happens to it before an entry is made."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy
+import pytest
+from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
+from torch import nn
+
+from strongbox.adapters.capture import capture, hold_agent
+from strongbox.adapters.held import hold
+from strongbox.archive import Contents
+from strongbox.archive.write import entry_text
+from tests.live.adapters.tiny import make_agent
+
+
+def texts(contents: Contents) -> dict[str, str]:
+    return {name: entry_text(entry) for name, entry in contents.data.items()}
+
+
+class Thing:
+    """Something of a script's."""
+
+    def __init__(self) -> None:
+        self.given = numpy.zeros(2)
+
+
+def change_space(space: Any) -> None:
+    space.sample()
+    space.low[0] = -5
+
+
+CHANGES: dict[str, tuple[Any, Callable[[Any], object]]] = {
+    "a list": ([1, [2]], lambda live: live[1].append(3)),
+    "a dictionary": ({"net_arch": {"pi": [4]}}, lambda live: live["net_arch"]["pi"].append(4)),
+    "classes": (OrderedDict(kind=nn.Tanh, more=[1]), lambda live: live["more"].append(2)),
+    "episodes": (deque([{"r": 1.0}], 4), lambda live: live[0].update(r=2.0)),
+    "an array": (numpy.zeros((2, 3)).T, lambda live: live.fill(1)),
+    "a space": (gymnasium.spaces.Box(-1, 1, (2,), seed=0), change_space),
+    "noise": (OrnsteinUhlenbeckActionNoise(numpy.zeros(1), numpy.ones(1)), lambda live: live()),
+    "an object": (Thing(), lambda live: live.given.fill(1)),
+    "a set": ({1, 2}, lambda live: live.add(3)),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_held_does_not_change(what: str) -> None:
+    live, change = CHANGES[what]
+    before = entry_text(hold("name", live)({}))
+    held = hold("name", live)
+    change(live)
+    assert entry_text(held({})) == before != entry_text(hold("name", live)({}))
+
+
+def test_a_setting_that_is_changed_in_place_is_seen() -> None:
+    model: Any = make_agent("ppo")
+    model.policy_kwargs = {"net_arch": [4]}
+    first = texts(capture(model))
+    model.policy_kwargs["net_arch"].append(5)
+    model.clip_range.value_schedule = ConstantSchedule(0.5)
+    model.action_space.n = 5
+    second = texts(capture(model))
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed == {"policy_kwargs", "clip_range", "action_space"}
+
+
+def test_a_function_that_gives_other_numbers_is_asked_again() -> None:
+    factor = [1.0]
+    live = FloatSchedule(lambda progress: factor[0] * progress)
+    first, again = (hold("learning_rate", live)({}) for _ in range(2))
+    factor[0] = 2.0
+    other = hold("learning_rate", live)({})
+    assert [entry.value(0.5) for entry in (first, again, other)] == [0.5, 0.5, 1.0]
+    assert first is again
+
+
+def test_an_agent_is_held_without_its_lists() -> None:
+    model: Any = make_agent("sac")
+    before, held = texts(capture(model)), hold_agent(model)
+    model.ep_info_buffer.append({"r": 1.0, "l": 1, "t": 0.5})
+    model.num_timesteps += 1
+    assert texts(held.contents()) == before
