@@ -11,7 +11,7 @@ import numpy
 from stable_baselines3 import PPO
 
 import strongbox
-from strongbox.adapters.capture import capture
+from strongbox.adapters.capture import hold_agent
 
 from .agents import small_agent
 from .measure import alternate, milliseconds, ratio, table
@@ -32,7 +32,7 @@ def run() -> str:
                 "Strongbox, after learning, durable=False": partial(
                     _learn_and, partial(strongbox.save, model, durable=False), model, folder / "box.zip"
                 ),
-                "Strongbox, only capturing the agent": partial(capture, model),
+                "Strongbox, only holding the agent": partial(hold_agent, model),
             },
             RUNS,
         )
@@ -53,7 +53,7 @@ def run() -> str:
     return (
         f"## Small agents\n\n{table(head, rows)}\n\n{RUNS} runs each, in turn. "
         '"After learning" saves with counters, observation and episodes that no earlier save has seen; what does '
-        "not change is turned into text once. Capturing is what a training waits for where another thread writes."
+        "not change is turned into text once. Holding is what a training waits for where another thread writes."
     )
 
 
