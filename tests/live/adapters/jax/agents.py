@@ -78,5 +78,11 @@ def assert_same(first: Any, second: Any) -> None:
         assert getattr(leaf, "weak_type", None) == getattr(right[name], "weak_type", None), name
     seen = observations(first)
     for deterministic in (True, False):
-        actions = [model.predict(seen, deterministic=deterministic)[0] for model in (first, second)]
-        assert numpy.array_equal(*actions)
+        # To the bit: CrossQ's batch renormalization gives NaN so early in training.
+        assert act(first, seen, deterministic).tobytes() == act(second, seen, deterministic).tobytes()
+
+
+def act(model: Any, seen: Any, deterministic: bool) -> Any:
+    """A model's actions; DQN draws its exploration from numpy's own generator."""
+    numpy.random.seed(0)
+    return model.predict(seen, deterministic=deterministic)[0]
