@@ -209,6 +209,7 @@ class LiveRun:
             self._manifest = None if checkpoint.replay is None else ReplayManifest.from_json(checkpoint.replay)
             if self._manifest is not None:
                 session.check_replay(self._manifest)
+                self._store.require(self._manifest)
             session.put_parameters(saved)
         except (FormatError, LimitError) as error:
             raise CheckpointError(

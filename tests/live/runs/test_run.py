@@ -221,6 +221,26 @@ def test_a_callback_that_may_remember_something_is_named(tmp_path: Path) -> None
     assert "seen may be state and begins anew" in run.report.inexact["callback Forgetful"]
 
 
+@pytest.mark.parametrize("damage", [os.remove, lambda path: os.truncate(path, 10)])
+def test_a_replay_segment_that_is_lost_is_told_before_anything_is_changed(
+    damage: Callable[[Any], None], tmp_path: Path
+) -> None:
+    train(tmp_path, make_dqn, 40)
+    (segment,) = list((tmp_path / "replay").iterdir())[-1:]
+    damage(segment)
+    made: list[Any] = []
+
+    def make_model() -> Any:
+        made.append(make_dqn())
+        made.append(weights(made[0]))
+        return made[0]
+
+    with strongbox.Run(tmp_path) as run, pytest.raises(CheckpointError, match="replay segment of") as refused:
+        run.resume(make_model)
+    assert segment.name in str(refused.value)
+    assert weights(made[0]) == made[1]
+
+
 def test_a_replay_buffer_that_was_left_out_is_named(tmp_path: Path) -> None:
     train(tmp_path, make_dqn, 40, replay=False)
     run = strongbox.Run(tmp_path)

@@ -15,6 +15,7 @@ import numpy
 
 from ...errors import CheckpointError, FormatError, LimitError, locate
 from ...values.checks import Array
+from ..files import regular_size
 from .change import Change
 from .codecs import CODECS, choose_codec
 from .columns import Column, columns_of, dtype_name
@@ -96,6 +97,15 @@ class ReplayStore:
             self._read_ranges(manifest, of, ranges, targets)
             for target in targets.values():
                 target[length(ranges) : touched] = "" if target.dtype == object else 0
+
+    def require(self, manifest: ReplayManifest) -> None:
+        """Raise FormatError where a segment that a manifest needs is not there, or of another size; reads none."""
+        for name, record in manifest.segments.items():
+            found = regular_size(self.path(name))
+            if found != record.size:
+                shown = "none" if found is None else f"one of {found:,}"
+                problem = f"expected a replay segment of {record.size:,} bytes, found {shown}."
+                raise FormatError(problem, path=self.path(name))
 
     def verify(self, manifest: ReplayManifest) -> Iterator[str]:
         """Read every segment that a manifest needs and give its name when it was whole; raises as ``read`` does."""
