@@ -287,6 +287,10 @@ class _Walker:
         else:
             for index, item in enumerate(live):
                 self._visit(_joined(path, index), item, _put_item(live, index), depth + 1)
+        attributes = getattr(live, "__dict__", live)
+        if attributes is not live and self._has_parts(live):  # of a class of the caller's, derived from a container
+            for name, value in sorted(attributes.items()):
+                self._visit(_joined(path, name), value, put_attribute(live, name), depth + 1)
 
     def _has_parts(self, live: Any) -> bool:
         """Whether a container is walked, item by item."""

@@ -1,0 +1,70 @@
+"""Containers of an agent's come back as what they were, whatever is in them by now."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+import pytest
+
+import strongbox
+from tests.core.adapters.own.agents import saved
+
+
+class Holder:
+    """An agent of one container."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+def loaded(kept: Any, live: Any) -> Any:
+    """What stands in a live agent when it has been filled from another's."""
+    return strongbox.load(saved(Holder(kept)), into=Holder(live)).content
+
+
+def visits() -> Any:
+    return defaultdict(lambda: defaultdict(int))
+
+
+def test_a_table_of_tables_goes_on_making_what_it_lacks() -> None:
+    kept = visits()
+    kept["state"]["left"] = 3
+    found = loaded(kept, visits())
+    found["state"]["right"] += 1
+    found["other"]["left"] += 1
+    assert found == {"state": {"left": 3, "right": 1}, "other": {"left": 1}}
+
+
+def test_dictionaries_inside_of_others_stay_of_their_kind() -> None:
+    kept = {"counts": Counter("aab"), "rows": [defaultdict(int, {1: 2})]}
+    found = loaded(kept, {"counts": Counter(), "rows": [defaultdict(int)]})
+    assert found["counts"].most_common(1) == [("a", 2)]
+    assert found["rows"][0][5] == 0
+    assert found == {"counts": {"a": 2, "b": 1}, "rows": [{1: 2, 5: 0}]}
+
+
+class Row(list[Any]):
+    def __init__(self, *items: Any) -> None:
+        super().__init__(items)
+        self.weight, self.array = 1.0, numpy.zeros(2)
+
+
+class Table(dict[str, Any]):
+    def __init__(self, **items: Any) -> None:
+        super().__init__(items)
+        self.weight, self.array = 1.0, numpy.zeros(2)
+
+
+@pytest.mark.parametrize("kind", [lambda part: Row(part), lambda part: Table(part=part)], ids=["list", "dict"])
+def test_a_container_of_a_class_of_ones_own_keeps_its_attributes(kind: Any) -> None:
+    kept, live = kind(SimpleNamespace(number=2)), kind(SimpleNamespace(number=0))
+    kept.weight = 5.0
+    kept.array[:] = 7.0
+    found = loaded(kept, live)
+    assert found is live
+    assert found.weight == 5.0
+    assert found.array.tolist() == [7.0, 7.0]
+    assert [item.number for item in (found.values() if isinstance(found, dict) else found)] == [2]
