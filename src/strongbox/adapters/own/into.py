@@ -6,18 +6,19 @@ stands in a place, and never which place: it names no attribute that is set, no 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
-from ...archive import Archive
+from ...archive import Archive, open_archive, write_archive
 from ...errors import FormatError, MismatchError, StrongboxError, locate
 from ...tensors import Tensor
 from ...values import Opaque, find_opaque
 from ..transfer import select
-from .capture import class_name
+from .capture import capture, class_name
 from .data import data_entry
 from .kinds import framework, is_jax_array, jax_numbers, like_jax
 from .revive import Reviver
@@ -72,10 +73,25 @@ def fill_into(plan: Plan) -> None:
     """Put everything of an archive into the agent that it was compared with.
 
     The agent is walked again, so that it may have been used in between. Raises MismatchError where it no longer fits,
-    or where a class of the caller's refuses its state; the agent is then as it was.
+    or where a class of the caller's refuses its state; the agent is then as it was. Where a class has code of its own
+    that runs after networks have been filled, what the agent was before is kept in memory meanwhile.
     """
     with locate(path=plan.archive.path):
-        _Comparison(plan.agent, plan.archive, plan.skip).fill()
+        comparison = _Comparison(plan.agent, plan.archive, plan.skip)
+        before = None if comparison.is_certain else _archived(plan.agent, comparison.untouched)
+        try:
+            comparison.fill()
+        except StrongboxError:
+            if before is not None:
+                _Comparison(plan.agent, before, frozenset(), lenient=True).fill()
+            raise
+
+
+def _archived(agent: Any, exclude: Collection[str]) -> Archive:
+    """What an agent is, as an archive in memory."""
+    file = io.BytesIO()
+    write_archive(file, capture(agent, exclude=exclude), pickles=False)
+    return open_archive(file.getvalue())
 
 
 def _check_class(agent: Any, archive: Archive) -> None:
@@ -91,10 +107,13 @@ def _check_class(agent: Any, archive: Archive) -> None:
 
 
 class _Comparison:
-    """The places of a live agent, each with what an archive has for it."""
+    """The places of a live agent, each with what an archive has for it.
 
-    def __init__(self, agent: Any, archive: Archive, skip: frozenset[str]) -> None:
-        self._archive = archive
+    ``lenient``: where a class refuses what it had before, the rest is put back all the same.
+    """
+
+    def __init__(self, agent: Any, archive: Archive, skip: frozenset[str], *, lenient: bool = False) -> None:
+        self._archive, self._lenient = archive, lenient
         self._found = walk(agent)
         self._reviver = Reviver(self._found.modules)
         self._states = StateFiller(archive.release_memory)
@@ -109,6 +128,16 @@ class _Comparison:
         self._check_names(skipped)
         for path in self.contents:
             self._check(self._found.places[path])
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing can be refused once networks have been filled."""
+        return self._found.certain
+
+    @property
+    def untouched(self) -> set[str]:
+        """The places that are not filled."""
+        return self._found.places.keys() - self.contents.keys()
 
     # -- names -------------------------------------------------------------------------------------
 
@@ -226,13 +255,25 @@ class _Comparison:
             elif place.path in self.contents:
                 self._put(place, self._reviver.revive(place.live, content))
         for rebuilt in self._found.rebuilt:
-            rebuilt.finish()
+            self._call(rebuilt.finish, rebuilt.path)
         for restored in self._found.restored:
-            restored.finish()
+            self._call(restored.finish, restored.path)
 
     def _put(self, place: Place, new: Any) -> None:
         if new is not place.live or place.path in self._found.given:
-            place.put(new)
+            self._call(lambda: place.put(new), place.path)
+
+    def _call(self, set_it: Callable[[], None], path: str) -> None:
+        """Run what may be code of the caller's; raises MismatchError for whatever it raises."""
+        try:
+            set_it()
+        except Exception as error:
+            if not self._lenient:
+                raise MismatchError(
+                    f"expected {path or 'the agent'} to take what was kept, found that it does not: "
+                    f"{type(error).__name__}: {error}.",
+                    hint=f'Leave it alone: skip=["{path}"].' if path else None,
+                ) from error
 
     def _new_tensor(self, live: Any, path: str) -> Any:
         """The live tensor or array, filled where that is possible, otherwise another."""

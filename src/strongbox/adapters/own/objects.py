@@ -9,7 +9,7 @@ from ...errors import MismatchError
 from ..request import read_names
 from .kinds import framework, is_module
 
-__all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute"]
+__all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute", "refuses"]
 
 INTERNAL = frozenset(("__dict__", "__weakref__"))
 """Slots that hold no attribute."""
@@ -68,3 +68,13 @@ def put_attribute(live: Any, name: str) -> Callable[[Any], None]:
     if parameters is not None and parameters.frozen:
         return lambda value: object.__setattr__(live, name, value)
     return lambda value: setattr(live, name, value)
+
+
+def refuses(kind: type) -> bool:
+    """Whether setting an attribute runs code of the class, which may raise; frozen dataclasses are got round."""
+    parameters = getattr(kind, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        return False
+    torch = framework("torch")
+    known = (object.__setattr__,) if torch is None else (object.__setattr__, torch.nn.Module.__setattr__)
+    return kind.__setattr__ not in known

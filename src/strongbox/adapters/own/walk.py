@@ -35,7 +35,7 @@ from .kinds import (
     jax_numbers,
 )
 from .memory import Memory
-from .objects import attributes_of, names_left_out, put_attribute
+from .objects import attributes_of, names_left_out, put_attribute, refuses
 
 __all__ = ["ARRAY", "DATA", "STATE", "TENSOR", "LeftOut", "Place", "Rebuilt", "Restored", "Walk", "walk"]
 
@@ -73,7 +73,8 @@ class LeftOut:
 class Rebuilt:
     """A tuple that is walked: where an item of it is put anew, another tuple takes its place."""
 
-    def __init__(self, live: Any, put: Put) -> None:
+    def __init__(self, path: str, live: Any, put: Put) -> None:
+        self.path = path
         self._live, self._put = live, put
         self._items = list(live)
 
@@ -90,7 +91,8 @@ class Rebuilt:
 class Restored:
     """An object that takes its own state back, by ``__strongbox_restore__``."""
 
-    def __init__(self, live: Any, state: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, live: Any, state: Mapping[str, Any]) -> None:
+        self.path = path
         self._live, self._state = live, dict(state)
 
     def put_item(self, name: str, value: Any) -> None:
@@ -110,7 +112,8 @@ class Walk:
     ``left_out`` is what is not kept; ``replay_buffers`` are SB3's, which a run keeps in its own way; ``environments``
     are those that the agent holds. ``rebuilt`` are tuples, the inner first, ``restored`` objects that restore
     themselves, the inner first, and ``given`` the places whose content these are given. ``modules`` are the names of
-    the modules that the caller's own classes come from.
+    the modules that the caller's own classes come from. ``certain`` says that no code of the caller's runs while
+    attributes are set.
     """
 
     places: dict[str, Place] = field(default_factory=dict)
@@ -122,6 +125,7 @@ class Walk:
     restored: list[Restored] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
+    certain: bool = True
 
     def of(self, *kinds: str) -> Iterator[Place]:
         """The places of some kinds."""
@@ -240,10 +244,11 @@ class _Walker:
         """Visit what an object consists of: its attributes, or what it says itself."""
         kind = type(live)
         self.found.modules.add(kind.__module__)
+        self.found.certain &= not (refuses(kind) or hasattr(kind, "__strongbox_restore__"))
         for pattern in names_left_out(kind):
             self._exclude.setdefault(_joined(path, pattern), f"the class {kind.__qualname__} leaves it out")
         attributes = attributes_of(live)
-        restored = Restored(live, attributes) if hasattr(kind, "__strongbox_restore__") else None
+        restored = Restored(path, live, attributes) if hasattr(kind, "__strongbox_restore__") else None
         for name, value in attributes.items():
             put = put_attribute(live, name) if restored is None else _put_in(restored, name)
             self._visit(_joined(path, name), value, put, depth + 1)
@@ -280,7 +285,7 @@ class _Walker:
             for key, item in live.items():
                 self._visit(_joined(path, key), item, _put_item(live, key), depth + 1)
         elif isinstance(live, tuple):
-            rebuilt = Rebuilt(live, put)
+            rebuilt = Rebuilt(path, live, put)
             for index, item in enumerate(live):
                 self._visit(_joined(path, index), item, _put_in(rebuilt, index), depth + 1)
             self.found.rebuilt.append(rebuilt)
