@@ -24,7 +24,7 @@ from .kinds import is_jax_array, is_tensor, jax_numbers
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
-__all__ = ["capture", "class_name", "contents_of", "walk_record"]
+__all__ = ["capture", "class_name", "contents_of", "survey"]
 
 RESERVED = ("pytorch_variables", "tensors")
 """Names of members that no state dict may have."""
@@ -39,9 +39,12 @@ def capture(agent: Any, *, exclude: Collection[str] = ()) -> Contents:
     ``exclude`` are names, or patterns over names, to leave out. Raises MismatchError for one that matches nothing,
     and UnsupportedError where a part has a name that no archive can hold.
     """
-    if isinstance(agent, Agent):
-        return contents_of(agent.algorithm, walk_record(agent, exclude))
-    return contents_of(class_name(type(agent)), walk(agent, exclude=exclude))
+    return contents_of(agent, survey(agent, exclude=exclude))
+
+
+def survey(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
+    """The places of an agent that is to be kept: of a live one, or of one that was put together by hand."""
+    return walk_record(agent, exclude) if isinstance(agent, Agent) else walk(agent, exclude=exclude)
 
 
 def class_name(kind: type) -> str:
@@ -49,8 +52,8 @@ def class_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def contents_of(algorithm: str, found: Walk) -> Contents:
-    """The contents that the places of a walk come to; adds to ``found.left_out`` what turns out to have no value."""
+def contents_of(agent: Any, found: Walk) -> Contents:
+    """The contents that the places of an agent come to; adds to ``found.left_out`` what turns out to have no value."""
     data: dict[str, Entry] = {}
     parameters: dict[str, Any] = {}
     variables: dict[str, Any] = {}
@@ -73,7 +76,7 @@ def contents_of(algorithm: str, found: Walk) -> Contents:
     _check_names(parameters)
     gone = found.left_out.keys()
     return Contents(
-        algorithm=algorithm,
+        algorithm=agent.algorithm if isinstance(agent, Agent) else class_name(type(agent)),
         data=dict(sorted(data.items())),
         parameters=dict(sorted(parameters.items())),
         variables=OrderedDict(sorted(variables.items())),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
+from threading import Thread
 from typing import Any
 
 from ...errors import MismatchError
@@ -25,9 +27,8 @@ def attributes_of(live: Any) -> dict[str, Any]:
     found = {name: getattr(live, name) for name in _slots(type(live)) if hasattr(live, name)}
     found.update(getattr(live, "__dict__", {}))
     found.pop(REPORT, None)
-    if is_module(live):
-        found = {name: value for name, value in found.items() if name not in _of_every_module()}
-    return dict(sorted(found.items()))
+    not_its_own = _of_every_module() if is_module(live) else _of_every_thread() if isinstance(live, Thread) else ()
+    return {name: found[name] for name in sorted(found) if name not in not_its_own}
 
 
 def _own_state(live: Any) -> dict[str, Any]:
@@ -52,6 +53,12 @@ def _of_every_module() -> frozenset[str]:
     """What torch itself keeps in each of its networks."""
     torch = framework("torch")
     return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl"))
+
+
+@functools.cache
+def _of_every_thread() -> frozenset[str]:
+    """What the standard library keeps in each thread: whether it runs, and where."""
+    return frozenset(vars(Thread()))
 
 
 def names_left_out(kind: type) -> frozenset[str]:

@@ -17,6 +17,7 @@ import numpy
 import pytest
 import torch
 from torch import nn
+from torch.utils.tensorboard import SummaryWriter
 
 import strongbox
 from strongbox.errors import MismatchError, UnsupportedError
@@ -420,3 +421,18 @@ def test_replay_buffers_and_environments_are_left_to_the_run() -> None:
         "envs": "it is an environment",
     }
     assert strongbox.load(saved(OffPolicy()), into=OffPolicy()).steps == 3
+
+
+class Logged(Few):
+    """An agent that writes down how it does."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.writer = SummaryWriter(str(folder))
+
+
+def test_what_only_tells_of_an_agent_is_left_out_without_a_warning(tmp_path: Path) -> None:
+    agent = Logged(tmp_path)
+    report = strongbox.save(agent, tmp_path / "agent.zip")
+    agent.writer.close()
+    assert "belongs to the running process" in report.left_out["writer"]
