@@ -20,6 +20,7 @@ from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
+from .dictionaries import without_items
 from .kinds import is_jax_array, is_tensor, jax_numbers
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
@@ -62,7 +63,7 @@ def contents_of(agent: Any, found: Walk) -> Contents:
             if place.kind == STATE:
                 _add_state(place, data, parameters)
             elif place.kind == DATA:
-                data[place.path] = data_entry(place.live)
+                _add_data(place, data, found)
             else:
                 variables[place.path] = _variable(place)
         except LimitError as error:
@@ -142,6 +143,18 @@ def _add_state(place: Place, data: dict[str, Entry], parameters: dict[str, Any])
             f"expected a state dict of tensors and plain data from {place.path!r}, found another: {error.problem}",
             hint=f'Leave it out: exclude=["{place.path}"].',
         ) from error
+
+
+def _add_data(place: Place, data: dict[str, Entry], found: Walk) -> None:
+    """Plain data; a dictionary without the items that have no value, which are left out by name."""
+    try:
+        data[place.path] = data_entry(place.live)
+    except NotKept:
+        kept, left = without_items(place.live, place.path)
+        if not kept:
+            raise
+        data[place.path] = data_entry(kept)
+        found.left_out.update({path: LeftOut(error.problem, error.is_state) for path, error in left.items()})
 
 
 def _variable(place: Place) -> Any:

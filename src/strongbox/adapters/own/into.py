@@ -20,6 +20,7 @@ from ...values import Opaque, find_opaque
 from ..transfer import select
 from .capture import capture, class_name
 from .data import data_entry
+from .dictionaries import items_left, put_items
 from .kinds import framework, is_jax_array, jax_numbers, like_jax
 from .revive import Reviver
 from .states import StateFiller, is_certain
@@ -253,7 +254,10 @@ class _Comparison:
             if isinstance(content, Tensor):
                 self._put(place, self._new_tensor(None, place.path))
             elif place.path in self.contents:
-                self._put(place, self._reviver.revive(place.live, content))
+                stays = tuple(items_left(place.live, place.path, self._archive.left_out))
+                new = self._reviver.revive(place.live, content)
+                put_items(new, stays)
+                self._put(place, new)
         for rebuilt in self._found.rebuilt:
             self._call(rebuilt.finish, rebuilt.path)
         for restored in self._found.restored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,3 +69,18 @@ def test_a_container_of_a_class_of_ones_own_keeps_its_attributes(kind: Any) -> N
     assert found.weight == 5.0
     assert found.array.tolist() == [7.0, 7.0]
     assert [item.number for item in (found.values() if isinstance(found, dict) else found)] == [2]
+
+
+def test_of_a_dictionary_only_what_cannot_be_kept_is_left_out() -> None:
+    def settings(rate: float) -> dict[str, Any]:
+        logs = {"folder": str(Path.home() / f"runs-{rate}"), "every": rate}
+        return {"rate": rate, "act": lambda: rate, "logs": logs, "rows": [1, rate]}
+
+    archive = strongbox.open(saved(Holder(settings(0.5))))
+    assert archive.data["content"] == {"rate": 0.5, "logs": {"every": 0.5}, "rows": [1, 0.5]}
+    assert list(archive.left_out) == ["content.act", "content.logs.folder"]
+    live = settings(0.1)
+    found = strongbox.load(archive, into=Holder(live)).content
+    assert found is live
+    assert (found["rate"], found["rows"], found["logs"]["every"]) == (0.5, [1, 0.5], 0.5)
+    assert (found["act"](), found["logs"]["folder"]) == (0.1, str(Path.home() / "runs-0.1"))
