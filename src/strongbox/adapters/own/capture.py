@@ -55,7 +55,7 @@ def class_name(kind: type) -> str:
 
 def contents_of(agent: Any, found: Walk) -> Contents:
     """The contents that the places of an agent come to; adds to ``found.left_out`` what turns out to have no value."""
-    data: dict[str, Entry] = {}
+    data: dict[str, Entry] = {path: data_entry({}) for path in found.tables}
     parameters: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     for place in list(found.places.values()):

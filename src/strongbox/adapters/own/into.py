@@ -24,6 +24,7 @@ from .dictionaries import items_left, put_items
 from .kinds import framework, is_jax_array, jax_numbers, like_jax
 from .revive import Reviver
 from .states import StateFiller, is_certain
+from .tables import agree_on_tables
 from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
 
 __all__ = ["Plan", "check_into", "fill_into"]
@@ -122,8 +123,15 @@ class _Comparison:
         self._variables = archive.variables.raw if archive.variables is not None else {}
         self._arrays = frozenset(archive.manifest.arrays if archive.manifest else ())
         self._kept = {*archive.data, *archive.parameters, *self._variables}
+        kinds = dict.fromkeys(archive.data, DATA)
+        kinds.update({name: ARRAY if name in self._arrays else TENSOR for name in self._variables})
+        empty = [name for name, value in archive.data.items() if isinstance(value, dict) and not value]
+        self._changes = agree_on_tables(self._found, kinds, empty)
         self.left = dict(archive.left_out)
-        skipped = set(select(skip, sorted({*self._kept, *self._shared, *self._found.names}), "skip"))
+        names = {*self._kept, *self._shared, *self._found.names, *self._changes}
+        skipped = set(select(skip, sorted(names), "skip"))
+        tables = tuple(f"{path}." for path in skipped & self._found.tables.keys())
+        skipped |= {name for name in names if name.startswith(tables)}
         self.left.update(dict.fromkeys(sorted(skipped), "left out on request"))
         self.contents: dict[str, Any] = {}
         self._check_names(skipped)
@@ -258,6 +266,9 @@ class _Comparison:
                 new = self._reviver.revive(place.live, content)
                 put_items(new, stays)
                 self._put(place, new)
+        for name, change in self._changes.items():
+            if name not in self.left:
+                self._call(change, name)
         for rebuilt in self._found.rebuilt:
             self._call(rebuilt.finish, rebuilt.path)
         for restored in self._found.restored:
@@ -267,7 +278,7 @@ class _Comparison:
         if new is not place.live or place.path in self._found.given:
             self._call(lambda: place.put(new), place.path)
 
-    def _call(self, set_it: Callable[[], None], path: str) -> None:
+    def _call(self, set_it: Callable[[], object], path: str) -> None:
         """Run what may be code of the caller's; raises MismatchError for whatever it raises."""
         try:
             set_it()

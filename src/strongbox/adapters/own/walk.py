@@ -47,6 +47,9 @@ ROOT = "agent"
 DEEPEST = 32
 """Objects and containers inside each other."""
 
+MOST_BY_NAME = 512
+"""Arrays by name in one dictionary that are variables, each by itself; of more, the dictionary is one place."""
+
 SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray))
 
 Put = Callable[[Any], None]
@@ -112,7 +115,8 @@ class Walk:
     ``left_out`` is what is not kept; ``replay_buffers`` are SB3's, which a run keeps in its own way; ``environments``
     are those that the agent holds. ``rebuilt`` are tuples, the inner first, ``restored`` objects that restore
     themselves, the inner first, and ``given`` the places whose content these are given. ``modules`` are the names of
-    the modules that the caller's own classes come from. ``certain`` says that no code of the caller's runs while
+    the modules that the caller's own classes come from. ``tables`` are dictionaries of arrays by name,
+    whose items are places. ``certain`` says that no code of the caller's runs while
     attributes are set.
     """
 
@@ -125,6 +129,7 @@ class Walk:
     restored: list[Restored] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
+    tables: dict[str, Place] = field(default_factory=dict)
     certain: bool = True
 
     def of(self, *kinds: str) -> Iterator[Place]:
@@ -134,7 +139,7 @@ class Walk:
     @property
     def names(self) -> set[str]:
         """Every name that the walk came by."""
-        return {*self.places, *self.shared, *self.left_out}
+        return {*self.places, *self.shared, *self.left_out, *self.tables}
 
 
 def walk(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
@@ -282,6 +287,8 @@ class _Walker:
         if not self._has_parts(live):
             self._add(path, DATA, live, put)
         elif isinstance(live, dict):
+            if not self._has_real_parts(live):
+                self.found.tables[path] = Place(path, DATA, live, put)
             for key, item in live.items():
                 self._visit(_joined(path, key), item, _put_item(live, key), depth + 1)
         elif isinstance(live, tuple):
@@ -299,16 +306,23 @@ class _Walker:
 
     def _has_parts(self, live: Any) -> bool:
         """Whether a container is walked, item by item."""
+        return self._has_real_parts(live) or self._is_table(live)
+
+    def _has_real_parts(self, live: Any) -> bool:
+        """Whether something in a container is more than plain data and arrays."""
         if isinstance(live, set | frozenset):
             return False
         if isinstance(live, deque):
             return any(is_stateful(item) for item in live)
-        if not isinstance(live, dict):
-            return any(map(self._is_part, live))
-        if any(map(self._is_part, live.values())):
-            return True
+        return any(map(self._is_part, live.values() if isinstance(live, dict) else live))
+
+    def _is_table(self, live: Any) -> bool:
+        """Whether a dictionary holds arrays by name, or such dictionaries."""
+        if not isinstance(live, dict) or not 0 < len(live) <= MOST_BY_NAME:
+            return False
         arrays = all(isinstance(item, numpy.ndarray) or is_tensor(item) for item in live.values())
-        return bool(live) and arrays and all(type(key) is str and key.isidentifier() for key in live)
+        named = all(type(key) is str and key.isidentifier() for key in live)
+        return named and (arrays or any(map(self._is_table, live.values())))
 
     def _is_part(self, item: Any) -> bool:
         """Whether something in a container is more than plain data."""
@@ -317,7 +331,7 @@ class _Walker:
         if is_tensor(item):
             return bool(item.requires_grad)
         if isinstance(item, list | tuple | dict | deque):
-            return self._has_parts(item)
+            return self._has_real_parts(item)
         return self._is_walked(item)
 
     def _is_walked(self, live: Any) -> bool:
