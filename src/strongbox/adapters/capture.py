@@ -25,6 +25,7 @@ from stable_baselines3.common.utils import get_system_info
 
 from ..archive import Contents, Entry, Exact, Typed
 from ..conversion import (
+    inside_working_folder,
     is_machine_path,
     machine_folders,
     may_hold_paths,
@@ -172,7 +173,11 @@ def _add_entries(
 
 def _entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     if isinstance(attribute, str) and is_machine_path(attribute):
-        raise UnsupportedError("it is an absolute path of this machine")
+        inside = inside_working_folder(attribute) if name == "tensorboard_log" else None
+        if inside is None:
+            raise UnsupportedError("it is an absolute path of this machine")
+        note_shortened(name, [inside], shortened)
+        return Exact(inside)
     if is_exact_json(attribute, depth=DEPTH):
         if type(attribute) in SIZED:
             _require_small(attribute)
