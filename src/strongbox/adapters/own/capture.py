@@ -21,7 +21,7 @@ from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
 from .dictionaries import without_items
-from .kinds import is_jax_array, is_tensor, jax_numbers
+from .kinds import is_jax_array, is_tensor, jax_numbers, uncompiled
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
@@ -77,7 +77,7 @@ def contents_of(agent: Any, found: Walk) -> Contents:
     _check_names(parameters)
     gone = found.left_out.keys()
     return Contents(
-        algorithm=agent.algorithm if isinstance(agent, Agent) else class_name(type(agent)),
+        algorithm=agent.algorithm if isinstance(agent, Agent) else class_name(type(uncompiled(agent))),
         data=dict(sorted(data.items())),
         parameters=dict(sorted(parameters.items())),
         variables=OrderedDict(sorted(variables.items())),
@@ -176,6 +176,14 @@ def _check_names(parameters: Mapping[str, Any]) -> None:
             raise UnsupportedError(
                 f"expected names that a file may have, found {name!r} as that of a state dict.",
                 hint="Give the attribute or key another name.",
+            )
+    seen: dict[str, str] = {}
+    for name in parameters:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise UnsupportedError(
+                f"expected names that differ in more than the case of letters, found {other!r} and {name!r}.",
+                hint="Give one of the attributes another name: not every system keeps such files apart.",
             )
     if len(parameters) > DEFAULT_LIMITS.members - OTHERS:
         raise UnsupportedError(

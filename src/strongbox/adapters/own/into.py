@@ -21,7 +21,7 @@ from ..transfer import select
 from .capture import capture, class_name
 from .data import data_entry
 from .dictionaries import items_left, put_items
-from .kinds import framework, is_jax_array, jax_numbers, like_jax
+from .kinds import framework, is_jax_array, jax_numbers, like_jax, uncompiled
 from .revive import Reviver
 from .states import StateFiller, is_certain
 from .tables import agree_on_tables
@@ -97,7 +97,7 @@ def _archived(agent: Any, exclude: Collection[str]) -> Archive:
 
 
 def _check_class(agent: Any, archive: Archive) -> None:
-    live, kept = class_name(type(agent)), archive.algorithm or ""
+    live, kept = class_name(type(uncompiled(agent))), archive.algorithm or ""
     same = live == kept
     if "__main__" in (live.partition(".")[0], kept.partition(".")[0]):
         same = live.rpartition(".")[2] == kept.rpartition(".")[2]
@@ -208,7 +208,10 @@ class _Comparison:
             if isinstance(value, Opaque) or find_opaque(value):
                 raise MismatchError(f"expected a value that is understood for {path!r}, found none.")
             return value if place.kind == DATA else _Kept(value)
-        raise MismatchError(f"expected {_article(place.kind)} for {path!r}, found something else.")
+        found = "a state dict" if name in self._archive.parameters else "a tensor"
+        raise MismatchError(
+            f"expected {_article(place.kind)} for {path!r}, found {found}.", hint=f'Leave it alone: skip=["{path}"].'
+        )
 
     def _tensor(self, name: str, path: str) -> Tensor | None:
         """The tensor of a place; None where there was none, as before the first of many steps."""

@@ -26,6 +26,7 @@ __all__ = [
     "is_torch_generator",
     "jax_numbers",
     "like_jax",
+    "uncompiled",
     "why_no_part",
 ]
 
@@ -105,6 +106,11 @@ def is_module(live: Any) -> bool:
     """Whether an object is a network of torch."""
     torch = framework("torch")
     return torch is not None and isinstance(live, torch.nn.Module)
+
+
+def uncompiled(live: Any) -> Any:
+    """Of a compiled network the one inside; anything else as it is."""
+    return vars(live).get("_modules", {}).get("_orig_mod", live) if is_module(live) else live
 
 
 def is_optimizer(live: Any) -> bool:

@@ -52,7 +52,7 @@ def _slots(kind: type) -> Iterator[str]:
 def _of_every_module() -> frozenset[str]:
     """What torch itself keeps in each of its networks."""
     torch = framework("torch")
-    return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl"))
+    return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl", "_is_torch_compile"))
 
 
 @functools.cache

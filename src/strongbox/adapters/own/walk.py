@@ -33,6 +33,7 @@ from .kinds import (
     is_tensor,
     is_torch_generator,
     jax_numbers,
+    uncompiled,
 )
 from .memory import Memory
 from .objects import attributes_of, names_left_out, put_attribute, refuses
@@ -148,8 +149,8 @@ def walk(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
     Raises MismatchError for an agent without anything to keep and for a pattern that matches nothing, and
     UnsupportedError where two parts would have one name.
     """
-    walker = _Walker(agent, exclude)
-    walker.visit_root(agent)
+    walker = _Walker(uncompiled(agent), exclude)
+    walker.visit_root(uncompiled(agent))
     walker.finish()
     return walker.found
 
@@ -229,7 +230,7 @@ class _Walker:
             self._add(path, DATA, live, put)
         elif is_stateful(live) and not hasattr(type(live), "__strongbox_state__"):
             self._see(path, live)
-            kept = getattr(live, "_orig_mod", live) if is_module(live) else live  # of a compiled network the one inside
+            kept = uncompiled(live)
             self._see(path, kept)
             self._add(path, STATE, kept, put)
             if is_module(kept):

@@ -436,3 +436,56 @@ def test_what_only_tells_of_an_agent_is_left_out_without_a_warning(tmp_path: Pat
     report = strongbox.save(agent, tmp_path / "agent.zip")
     agent.writer.close()
     assert "belongs to the running process" in report.left_out["writer"]
+
+
+COMPILING = pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
+"""torch's own compiler warns while it is imported."""
+
+
+class Part(nn.Module):
+    """An agent that is a network with one inside, which may be compiled."""
+
+    def __init__(self, *, is_compiled: bool = False) -> None:
+        super().__init__()
+        inner = network(2, 2)
+        self.inner: Any = torch.compile(inner) if is_compiled else inner
+        self.steps = 0
+
+
+@COMPILING
+def test_a_compiled_agent_is_the_one_inside() -> None:
+    agent = Part()
+    agent.steps = 3
+    content = saved(torch.compile(agent))
+    assert content == saved(agent)
+    for live, into in ((Part(), None), (Part(), torch.compile)):
+        strongbox.load(content, into=live if into is None else into(live))
+        assert live.steps == 3
+        assert torch.equal(live.inner[0].weight, agent.inner[0].weight)
+
+
+@COMPILING
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_what_is_compiled_inside_of_a_network_makes_no_difference(is_compiled: bool) -> None:
+    agent, live = Part(is_compiled=is_compiled), Part(is_compiled=not is_compiled)
+    strongbox.load(saved(agent), into=live)
+    for mine, its in zip(live.parameters(), agent.parameters(), strict=True):
+        assert torch.equal(mine, its)
+
+
+def test_a_lazy_network_that_has_seen_nothing_is_an_error_that_says_so() -> None:
+    class Lazy:
+        def __init__(self) -> None:
+            self.encoder = nn.LazyLinear(2)
+
+    with pytest.raises(UnsupportedError, match=r"shapes are known in encoder.*agent\.network\(observation\)"):
+        saved(Lazy())
+    agent = Lazy()
+    agent.encoder(torch.zeros(1, 3))
+    with pytest.raises(UnsupportedError, match="has not seen an input yet"):
+        strongbox.load(saved(agent), into=Lazy())
+
+
+def test_names_that_differ_in_case_alone_are_an_error_that_says_so() -> None:
+    with pytest.raises(UnsupportedError, match="found 'Q' and 'q'"):
+        saved(argparse.Namespace(q=network(1, 1), Q=network(1, 1)))
