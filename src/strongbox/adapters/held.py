@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import gymnasium
 import numpy
 
-from ..archive import Entry
-from ..conversion import is_machine_path
+from ..archive import Entry, Exact
+from ..conversion import inside_working_folder, is_machine_path, note_shortened
 from ..errors import StrongboxError, UnsupportedError
 from ..values import SCHEDULE_NAMES, Opaque, find_opaque
 from .entries import (
@@ -54,11 +54,24 @@ def hold(name: str, attribute: Any) -> Held:
     if name in SCHEDULE_NAMES and callable(attribute):
         return _hold_schedule(name, attribute)
     if isinstance(attribute, str) and is_machine_path(attribute):
-        raise UnsupportedError("it is an absolute path of this machine")
+        return _hold_path(name, attribute)
     try:
         return partial(copied_entry, name, _copy(attribute, {}, 0))
     except _NotCopied:
         return partial(pickled_entry, name, _pickle(attribute))
+
+
+def _hold_path(name: str, path: str) -> Held:
+    """A folder of logs that lies in the working folder, by its way from there; no other path of this machine."""
+    inside = inside_working_folder(path) if name == "tensorboard_log" else None
+    if inside is None:
+        raise UnsupportedError("it is an absolute path of this machine")
+
+    def make(shortened: dict[str, str]) -> Entry:
+        note_shortened(name, [inside], shortened)
+        return Exact(inside)
+
+    return make
 
 
 def hold_entry(entry: Entry) -> Held:

@@ -5,7 +5,7 @@ from .draft import Draft, Live, Tree, read_draft
 from .goals import GOAL_KEYS, sees_row_of_goals, widen_goals
 from .migrations import MIGRATIONS, Migration, migrate
 from .node_paths import may_hold_paths, shorten_paths
-from .paths import is_machine_path, machine_folders, shorten_path, shorten_text, without_machine
+from .paths import inside_working_folder, is_machine_path, machine_folders, shorten_path, shorten_text, without_machine
 from .report import Change, ConvertReport
 from .value_paths import note_shortened, without_paths
 
@@ -20,6 +20,7 @@ __all__ = [
     "Migration",
     "Tree",
     "convert",
+    "inside_working_folder",
     "is_machine_path",
     "machine_folders",
     "may_hold_paths",

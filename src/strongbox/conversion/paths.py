@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "inside_working_folder",
     "is_machine_path",
     "machine_folders",
     "shorten_keys",
@@ -56,6 +57,14 @@ def is_machine_path(text: str) -> bool:
     if len(parts) == 1:
         return text.rstrip("/") in (_ROOT, *machine_folders())
     return len(parts) >= 2 and (posixpath.isabs(text) or bool(ntpath.splitdrive(text)[0] and ntpath.isabs(text)))
+
+
+def inside_working_folder(path: str) -> str | None:
+    """An absolute path as one from the working folder, or None where it leads elsewhere."""
+    with contextlib.suppress(OSError, ValueError):  # The folder was deleted; the path is on another drive.
+        found = os.path.relpath(path)
+        return None if found.split(os.sep)[0] == os.pardir or os.path.isabs(found) else found
+    return None
 
 
 def shorten_path(text: str) -> str:

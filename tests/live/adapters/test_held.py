@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from strongbox.adapters.capture import capture, hold_agent
 from strongbox.adapters.held import hold
 from strongbox.archive import Contents
 from strongbox.archive.write import entry_text
-from tests.live.adapters.tiny import make_agent
+from tests.live.adapters.tiny import AGENTS
 
 
 def texts(contents: Contents) -> dict[str, str]:
@@ -59,7 +60,8 @@ def test_what_is_held_does_not_change(what: str) -> None:
 
 
 def test_a_setting_that_is_changed_in_place_is_seen() -> None:
-    model: Any = make_agent("ppo")
+    model: Any = AGENTS["ppo"].make()
+    model.action_space = copy.deepcopy(model.action_space)  # which agents share
     model.policy_kwargs = {"net_arch": [4]}
     first = texts(capture(model))
     model.policy_kwargs["net_arch"].append(5)
@@ -81,7 +83,7 @@ def test_a_function_that_gives_other_numbers_is_asked_again() -> None:
 
 
 def test_an_agent_is_held_without_its_lists() -> None:
-    model: Any = make_agent("sac")
+    model: Any = AGENTS["sac"].make()
     before, held = texts(capture(model)), hold_agent(model)
     model.ep_info_buffer.append({"r": 1.0, "l": 1, "t": 0.5})
     model.num_timesteps += 1

@@ -20,11 +20,12 @@ from ...limits import DEFAULT_LIMITS
 from ..transfer import select
 from .agent import Agent
 from .data import NotKept, data_entry
-from .kinds import is_jax_array, is_tensor, jax_numbers
+from .dictionaries import without_items
+from .kinds import is_jax_array, is_tensor, jax_numbers, uncompiled
 from .states import state_tree
 from .walk import ARRAY, DATA, STATE, TENSOR, LeftOut, Place, Walk, walk
 
-__all__ = ["capture", "class_name", "contents_of", "walk_record"]
+__all__ = ["capture", "class_name", "contents_of", "survey"]
 
 RESERVED = ("pytorch_variables", "tensors")
 """Names of members that no state dict may have."""
@@ -39,9 +40,12 @@ def capture(agent: Any, *, exclude: Collection[str] = ()) -> Contents:
     ``exclude`` are names, or patterns over names, to leave out. Raises MismatchError for one that matches nothing,
     and UnsupportedError where a part has a name that no archive can hold.
     """
-    if isinstance(agent, Agent):
-        return contents_of(agent.algorithm, walk_record(agent, exclude))
-    return contents_of(class_name(type(agent)), walk(agent, exclude=exclude))
+    return contents_of(agent, survey(agent, exclude=exclude))
+
+
+def survey(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
+    """The places of an agent that is to be kept: of a live one, or of one that was put together by hand."""
+    return walk_record(agent, exclude) if isinstance(agent, Agent) else walk(agent, exclude=exclude)
 
 
 def class_name(kind: type) -> str:
@@ -49,9 +53,9 @@ def class_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def contents_of(algorithm: str, found: Walk) -> Contents:
-    """The contents that the places of a walk come to; adds to ``found.left_out`` what turns out to have no value."""
-    data: dict[str, Entry] = {}
+def contents_of(agent: Any, found: Walk) -> Contents:
+    """The contents that the places of an agent come to; adds to ``found.left_out`` what turns out to have no value."""
+    data: dict[str, Entry] = {path: data_entry({}) for path in found.tables}
     parameters: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     for place in list(found.places.values()):
@@ -59,7 +63,7 @@ def contents_of(algorithm: str, found: Walk) -> Contents:
             if place.kind == STATE:
                 _add_state(place, data, parameters)
             elif place.kind == DATA:
-                data[place.path] = data_entry(place.live)
+                _add_data(place, data, found)
             else:
                 variables[place.path] = _variable(place)
         except LimitError as error:
@@ -73,7 +77,7 @@ def contents_of(algorithm: str, found: Walk) -> Contents:
     _check_names(parameters)
     gone = found.left_out.keys()
     return Contents(
-        algorithm=algorithm,
+        algorithm=agent.algorithm if isinstance(agent, Agent) else class_name(type(uncompiled(agent))),
         data=dict(sorted(data.items())),
         parameters=dict(sorted(parameters.items())),
         variables=OrderedDict(sorted(variables.items())),
@@ -141,6 +145,18 @@ def _add_state(place: Place, data: dict[str, Entry], parameters: dict[str, Any])
         ) from error
 
 
+def _add_data(place: Place, data: dict[str, Entry], found: Walk) -> None:
+    """Plain data; a dictionary without the items that have no value, which are left out by name."""
+    try:
+        data[place.path] = data_entry(place.live)
+    except NotKept:
+        kept, left = without_items(place.live, place.path)
+        if not kept:
+            raise
+        data[place.path] = data_entry(kept)
+        found.left_out.update({path: LeftOut(error.problem, error.is_state) for path, error in left.items()})
+
+
 def _variable(place: Place) -> Any:
     if place.kind == TENSOR and is_tensor(place.live):
         from ..trees import describe_tensor
@@ -160,6 +176,14 @@ def _check_names(parameters: Mapping[str, Any]) -> None:
             raise UnsupportedError(
                 f"expected names that a file may have, found {name!r} as that of a state dict.",
                 hint="Give the attribute or key another name.",
+            )
+    seen: dict[str, str] = {}
+    for name in parameters:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise UnsupportedError(
+                f"expected names that differ in more than the case of letters, found {other!r} and {name!r}.",
+                hint="Give one of the attributes another name: not every system keeps such files apart.",
             )
     if len(parameters) > DEFAULT_LIMITS.members - OTHERS:
         raise UnsupportedError(

@@ -6,22 +6,25 @@ stands in a place, and never which place: it names no attribute that is set, no 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 
-from ...archive import Archive
+from ...archive import Archive, open_archive, write_archive
 from ...errors import FormatError, MismatchError, StrongboxError, locate
 from ...tensors import Tensor
 from ...values import Opaque, find_opaque
 from ..transfer import select
-from .capture import class_name
+from .capture import capture, class_name
 from .data import data_entry
-from .kinds import framework, is_jax_array, jax_numbers, like_jax
+from .dictionaries import items_left, put_items
+from .kinds import framework, is_jax_array, jax_numbers, like_jax, uncompiled
 from .revive import Reviver
 from .states import StateFiller, is_certain
+from .tables import agree_on_tables
 from .walk import ARRAY, DATA, STATE, TENSOR, Place, walk
 
 __all__ = ["Plan", "check_into", "fill_into"]
@@ -72,14 +75,29 @@ def fill_into(plan: Plan) -> None:
     """Put everything of an archive into the agent that it was compared with.
 
     The agent is walked again, so that it may have been used in between. Raises MismatchError where it no longer fits,
-    or where a class of the caller's refuses its state; the agent is then as it was.
+    or where a class of the caller's refuses its state; the agent is then as it was. Where a class has code of its own
+    that runs after networks have been filled, what the agent was before is kept in memory meanwhile.
     """
     with locate(path=plan.archive.path):
-        _Comparison(plan.agent, plan.archive, plan.skip).fill()
+        comparison = _Comparison(plan.agent, plan.archive, plan.skip)
+        before = None if comparison.is_certain else _archived(plan.agent, comparison.untouched)
+        try:
+            comparison.fill()
+        except StrongboxError:
+            if before is not None:
+                _Comparison(plan.agent, before, frozenset(), lenient=True).fill()
+            raise
+
+
+def _archived(agent: Any, exclude: Collection[str]) -> Archive:
+    """What an agent is, as an archive in memory."""
+    file = io.BytesIO()
+    write_archive(file, capture(agent, exclude=exclude), pickles=False)
+    return open_archive(file.getvalue())
 
 
 def _check_class(agent: Any, archive: Archive) -> None:
-    live, kept = class_name(type(agent)), archive.algorithm or ""
+    live, kept = class_name(type(uncompiled(agent))), archive.algorithm or ""
     same = live == kept
     if "__main__" in (live.partition(".")[0], kept.partition(".")[0]):
         same = live.rpartition(".")[2] == kept.rpartition(".")[2]
@@ -91,10 +109,13 @@ def _check_class(agent: Any, archive: Archive) -> None:
 
 
 class _Comparison:
-    """The places of a live agent, each with what an archive has for it."""
+    """The places of a live agent, each with what an archive has for it.
 
-    def __init__(self, agent: Any, archive: Archive, skip: frozenset[str]) -> None:
-        self._archive = archive
+    ``lenient``: where a class refuses what it had before, the rest is put back all the same.
+    """
+
+    def __init__(self, agent: Any, archive: Archive, skip: frozenset[str], *, lenient: bool = False) -> None:
+        self._archive, self._lenient = archive, lenient
         self._found = walk(agent)
         self._reviver = Reviver(self._found.modules)
         self._states = StateFiller(archive.release_memory)
@@ -102,13 +123,30 @@ class _Comparison:
         self._variables = archive.variables.raw if archive.variables is not None else {}
         self._arrays = frozenset(archive.manifest.arrays if archive.manifest else ())
         self._kept = {*archive.data, *archive.parameters, *self._variables}
+        kinds = dict.fromkeys(archive.data, DATA)
+        kinds.update({name: ARRAY if name in self._arrays else TENSOR for name in self._variables})
+        empty = [name for name, value in archive.data.items() if isinstance(value, dict) and not value]
+        self._changes = agree_on_tables(self._found, kinds, empty)
         self.left = dict(archive.left_out)
-        skipped = set(select(skip, sorted({*self._kept, *self._shared, *self._found.names}), "skip"))
+        names = {*self._kept, *self._shared, *self._found.names, *self._changes}
+        skipped = set(select(skip, sorted(names), "skip"))
+        tables = tuple(f"{path}." for path in skipped & self._found.tables.keys())
+        skipped |= {name for name in names if name.startswith(tables)}
         self.left.update(dict.fromkeys(sorted(skipped), "left out on request"))
         self.contents: dict[str, Any] = {}
         self._check_names(skipped)
         for path in self.contents:
             self._check(self._found.places[path])
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing can be refused once networks have been filled."""
+        return self._found.certain
+
+    @property
+    def untouched(self) -> set[str]:
+        """The places that are not filled."""
+        return self._found.places.keys() - self.contents.keys()
 
     # -- names -------------------------------------------------------------------------------------
 
@@ -170,7 +208,10 @@ class _Comparison:
             if isinstance(value, Opaque) or find_opaque(value):
                 raise MismatchError(f"expected a value that is understood for {path!r}, found none.")
             return value if place.kind == DATA else _Kept(value)
-        raise MismatchError(f"expected {_article(place.kind)} for {path!r}, found something else.")
+        found = "a state dict" if name in self._archive.parameters else "a tensor"
+        raise MismatchError(
+            f"expected {_article(place.kind)} for {path!r}, found {found}.", hint=f'Leave it alone: skip=["{path}"].'
+        )
 
     def _tensor(self, name: str, path: str) -> Tensor | None:
         """The tensor of a place; None where there was none, as before the first of many steps."""
@@ -224,15 +265,33 @@ class _Comparison:
             if isinstance(content, Tensor):
                 self._put(place, self._new_tensor(None, place.path))
             elif place.path in self.contents:
-                self._put(place, self._reviver.revive(place.live, content))
+                stays = tuple(items_left(place.live, place.path, self._archive.left_out))
+                new = self._reviver.revive(place.live, content)
+                put_items(new, stays)
+                self._put(place, new)
+        for name, change in self._changes.items():
+            if name not in self.left:
+                self._call(change, name)
         for rebuilt in self._found.rebuilt:
-            rebuilt.finish()
+            self._call(rebuilt.finish, rebuilt.path)
         for restored in self._found.restored:
-            restored.finish()
+            self._call(restored.finish, restored.path)
 
     def _put(self, place: Place, new: Any) -> None:
         if new is not place.live or place.path in self._found.given:
-            place.put(new)
+            self._call(lambda: place.put(new), place.path)
+
+    def _call(self, set_it: Callable[[], object], path: str) -> None:
+        """Run what may be code of the caller's; raises MismatchError for whatever it raises."""
+        try:
+            set_it()
+        except Exception as error:
+            if not self._lenient:
+                raise MismatchError(
+                    f"expected {path or 'the agent'} to take what was kept, found that it does not: "
+                    f"{type(error).__name__}: {error}.",
+                    hint=f'Leave it alone: skip=["{path}"].' if path else None,
+                ) from error
 
     def _new_tensor(self, live: Any, path: str) -> Any:
         """The live tensor or array, filled where that is possible, otherwise another."""

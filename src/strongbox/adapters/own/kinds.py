@@ -26,6 +26,7 @@ __all__ = [
     "is_torch_generator",
     "jax_numbers",
     "like_jax",
+    "uncompiled",
     "why_no_part",
 ]
 
@@ -42,6 +43,44 @@ WALKED = frozenset(
 
 LIBRARIES = frozenset(("site-packages", "dist-packages"))
 """Folders in which installed packages lie."""
+
+RUNNING = frozenset(
+    (
+        "_asyncio",
+        "_io",
+        "_socket",
+        "_ssl",
+        "_thread",
+        "_weakref",
+        "argparse",
+        "asyncio",
+        "concurrent",
+        "contextvars",
+        "ctypes",
+        "io",
+        "logging",
+        "matplotlib",
+        "mmap",
+        "multiprocessing",
+        "re",
+        "rich",
+        "selectors",
+        "signal",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "subprocess",
+        "tempfile",
+        "tensorboard",
+        "tensorboardX",
+        "threading",
+        "tqdm",
+        "typing",
+        "wandb",
+        "weakref",
+    )
+)
+"""Packages whose objects belong to a process, tell people of it, or are made by the code itself."""
 
 FUNCTIONS = (
     types.FunctionType,
@@ -67,6 +106,11 @@ def is_module(live: Any) -> bool:
     """Whether an object is a network of torch."""
     torch = framework("torch")
     return torch is not None and isinstance(live, torch.nn.Module)
+
+
+def uncompiled(live: Any) -> Any:
+    """Of a compiled network the one inside; anything else as it is."""
+    return vars(live).get("_modules", {}).get("_orig_mod", live) if is_module(live) else live
 
 
 def is_optimizer(live: Any) -> bool:
@@ -160,6 +204,7 @@ def why_no_part(live: Any) -> tuple[str, bool]:
         return "it is a function, which the agent's own code makes", False
     if isinstance(live, types.ModuleType):
         return "it is a module, which the agent's own code imports", False
-    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+    package = kind.__module__.partition(".")[0]
+    if kind is object or package in RUNNING or kind.__module__.startswith("torch.utils.tensorboard"):
         return f"it is a {kind.__module__}.{kind.__qualname__}, which belongs to the running process", False
     return f"it is a {kind.__module__}.{kind.__qualname__}, whose state is not known", True

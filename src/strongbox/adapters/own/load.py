@@ -12,11 +12,11 @@ from ...errors import MismatchError, locate
 from ...limits import DEFAULT_LIMITS, Limits
 from ...tensors import Tensor
 from ..installed import is_installed
-from ..report import LoadReport
+from ..report import LoadReport, warn
 from ..request import read_names
 from ..transfer import select
 from .agent import Agent
-from .capture import capture, class_name
+from .capture import class_name, contents_of, survey
 from .into import check_into, fill_into
 from .objects import REPORT
 from .revive import Reviver
@@ -32,9 +32,20 @@ def save(
     durable: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> SaveReport:
-    """Write an agent to an archive, without a pickle in it; the old file is replaced in one step."""
-    contents = capture(agent, exclude=read_names(exclude, "exclude"))
-    return write_archive(file, contents, pickles=False, durable=durable, limits=limits)
+    """Write an agent to an archive, without a pickle in it; the old file is replaced in one step.
+
+    Warns of what is left out, unasked, and may well be a part of the agent's state.
+    """
+    found = survey(agent, exclude=read_names(exclude, "exclude"))
+    report = write_archive(file, contents_of(agent, found), pickles=False, durable=durable, limits=limits)
+    lost = {path: left.reason for path, left in found.left_out.items() if left.is_state}
+    listed = "; ".join(f"{path} ({reason})" for path, reason in lost.items() if path not in found.replay_buffers)
+    if listed:
+        warn(
+            f"{report.path or 'archive'}: left out of the file: {listed}. Its class may say how it is kept, by "
+            "__strongbox_state__, or that it is not, by __strongbox_exclude__."
+        )
+    return report
 
 
 def load(

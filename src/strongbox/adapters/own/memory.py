@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy
 
-from .kinds import is_jax_array, is_tensor
+from ...errors import UnsupportedError
+from .kinds import framework, is_jax_array, is_tensor
 
 __all__ = ["Memory"]
 
@@ -19,8 +20,17 @@ class Memory:
         self._names: dict[Hashable, str] = {}
 
     def add_state_dict(self, path: str, module: Any) -> None:
-        """Name all tensors of a network as ``path`` and the key in its state dict."""
+        """Name all tensors of a network as ``path`` and the key in its state dict.
+
+        Raises UnsupportedError for a lazy one whose shapes are not known yet.
+        """
         state = module.state_dict()
+        torch = framework("torch")
+        if any(map(torch.nn.parameter.is_lazy, state.values())):
+            raise UnsupportedError(
+                f"expected a network whose shapes are known in {path}, found one that has not seen an input yet.",
+                hint="Give it one first: agent.network(observation).",
+            )
         if isinstance(state, Mapping):
             for key, tensor in state.items():
                 if is_tensor(tensor):

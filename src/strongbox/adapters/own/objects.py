@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from threading import Thread
 from typing import Any
 
 from ...errors import MismatchError
 from ..request import read_names
 from .kinds import framework, is_module
 
-__all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute"]
+__all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute", "refuses"]
 
 INTERNAL = frozenset(("__dict__", "__weakref__"))
 """Slots that hold no attribute."""
@@ -26,9 +27,8 @@ def attributes_of(live: Any) -> dict[str, Any]:
     found = {name: getattr(live, name) for name in _slots(type(live)) if hasattr(live, name)}
     found.update(getattr(live, "__dict__", {}))
     found.pop(REPORT, None)
-    if is_module(live):
-        found = {name: value for name, value in found.items() if name not in _of_every_module()}
-    return dict(sorted(found.items()))
+    not_its_own = _of_every_module() if is_module(live) else _of_every_thread() if isinstance(live, Thread) else ()
+    return {name: found[name] for name in sorted(found) if name not in not_its_own}
 
 
 def _own_state(live: Any) -> dict[str, Any]:
@@ -53,7 +53,13 @@ def _slots(kind: type) -> Iterator[str]:
 def _of_every_module() -> frozenset[str]:
     """What torch itself keeps in each of its networks; asked for once there is one."""
     torch = framework("torch")
-    return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl"))
+    return frozenset((*vars(torch.nn.Module()), "_orig_mod", "_compiled_call_impl", "_is_torch_compile"))
+
+
+@functools.cache
+def _of_every_thread() -> frozenset[str]:
+    """What the standard library keeps in each thread: whether it runs, and where."""
+    return frozenset(vars(Thread()))
 
 
 def names_left_out(kind: type) -> frozenset[str]:
@@ -70,3 +76,13 @@ def put_attribute(live: Any, name: str) -> Callable[[Any], None]:
     if parameters is not None and parameters.frozen:
         return lambda value: object.__setattr__(live, name, value)
     return lambda value: setattr(live, name, value)
+
+
+def refuses(kind: type) -> bool:
+    """Whether setting an attribute runs code of the class, which may raise; frozen dataclasses are got round."""
+    parameters = getattr(kind, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        return False
+    torch = framework("torch")
+    known = (object.__setattr__,) if torch is None else (object.__setattr__, torch.nn.Module.__setattr__)
+    return kind.__setattr__ not in known

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -90,8 +90,7 @@ class Reviver:
             items = [self.build(item, old) for item, old in zip(value, _likeness(live, len(value)), strict=True)]
             return deque(items, value.maxlen) if kind is deque else kind(items)
         if kind in (dict, OrderedDict):
-            old = live if isinstance(live, dict) else {}
-            return kind((self.build(key), self.build(item, old.get(key))) for key, item in value.items())
+            return self._mapping(value, kind, live)
         if kind in (set, frozenset):
             return kind(map(self.build, value))
         if isinstance(value, numpy.ndarray):
@@ -116,6 +115,18 @@ class Reviver:
             return self.build(value)
         except (StrongboxError, ImportError):
             return value
+
+    def _mapping(self, value: Mapping[Any, Any], kind: type[dict[Any, Any]], live: Any) -> Any:
+        """A dictionary of the kind of the live one, and in one that makes what it lacks, of the kind that it makes."""
+        old = live if isinstance(live, dict) else {}
+        makes = getattr(old, "default_factory", None) or (lambda: None)
+        items = {}
+        for key, item in value.items():
+            like = makes() if key not in old and isinstance(item, dict) else old.get(key)
+            items[self.build(key)] = self.build(item, like)
+        if type(live) is defaultdict:
+            return defaultdict(live.default_factory, items)
+        return Counter(items) if type(live) is Counter else kind(items)
 
     # -- names -------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class Session:
         ``steps`` are those of the environments; ``replay`` says whether to capture the replay buffer too.
         """
         found = walk(self.agent)
-        contents = contents_of(self.algorithm, found)
+        contents = contents_of(self.agent, found)
         self._find_replay_buffer(found)
         inexact = self._lost(found, replay)
         logs: Mapping[str, int] = {}

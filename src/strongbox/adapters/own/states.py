@@ -22,6 +22,9 @@ __all__ = ["StateFiller", "is_certain", "state_tree"]
 
 SCALARS = (type(None), bool, float, str)
 INTEGER_BITS = 8 * DEFAULT_LIMITS.long_bytes - 1
+COMPILED = "_orig_mod."
+"""What torch.compile puts into the names of the network inside."""
+
 MAPPINGS = (Counter, OrderedDict)
 
 
@@ -73,7 +76,7 @@ class StateFiller:
         if not isinstance(tree, Mapping):
             raise MismatchError(f"expected a state dict for {path}, found {type(tree).__name__}.")
         if is_module(live):
-            self._check_module(live, tree, path)
+            self._check_module(live, _named_as(live, tree), path)
         elif is_optimizer(live):
             from ..optimizers import check_optimizer
 
@@ -112,6 +115,7 @@ class StateFiller:
 
     def _fill_torch(self, live: Any, tree: Any, path: str) -> Callable[[], None]:
         """Fill a network or an optimizer, which were compared in full; what they keep otherwise is given back."""
+        tree = _named_as(live, tree) if is_module(live) else tree
         if is_certain(live):
             self._filler.fill_module(live, tree, path)
             return _keep
@@ -141,6 +145,12 @@ class StateFiller:
 
     def _torch_value(self, value: Any) -> Any:
         return self._filler.torch_value(value)
+
+
+def _named_as(live: Any, tree: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """A state dict under the names of a live network, of which other parts are compiled."""
+    names = {str(name).replace(COMPILED, ""): name for name in live.state_dict()}
+    return {names.get(str(name).replace(COMPILED, ""), name): value for name, value in tree.items()}
 
 
 def is_certain(live: Any) -> bool:

@@ -34,9 +34,10 @@ from .kinds import (
     is_tensor,
     is_torch_generator,
     jax_numbers,
+    uncompiled,
 )
 from .memory import Memory
-from .objects import attributes_of, names_left_out, put_attribute
+from .objects import attributes_of, names_left_out, put_attribute, refuses
 
 __all__ = ["ARRAY", "DATA", "STATE", "TENSOR", "LeftOut", "Place", "Rebuilt", "Restored", "Walk", "walk"]
 
@@ -47,6 +48,9 @@ ROOT = "agent"
 
 DEEPEST = 32
 """Objects and containers inside each other."""
+
+MOST_BY_NAME = 512
+"""Arrays by name in one dictionary that are variables, each by itself; of more, the dictionary is one place."""
 
 SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray))
 
@@ -74,7 +78,8 @@ class LeftOut:
 class Rebuilt:
     """A tuple that is walked: where an item of it is put anew, another tuple takes its place."""
 
-    def __init__(self, live: Any, put: Put) -> None:
+    def __init__(self, path: str, live: Any, put: Put) -> None:
+        self.path = path
         self._live, self._put = live, put
         self._items = list(live)
 
@@ -91,7 +96,8 @@ class Rebuilt:
 class Restored:
     """An object that takes its own state back, by ``__strongbox_restore__``."""
 
-    def __init__(self, live: Any, state: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, live: Any, state: Mapping[str, Any]) -> None:
+        self.path = path
         self._live, self._state = live, dict(state)
 
     def put_item(self, name: str, value: Any) -> None:
@@ -111,7 +117,9 @@ class Walk:
     ``left_out`` is what is not kept; ``replay_buffers`` are SB3's, which a run keeps in its own way; ``environments``
     are those that the agent holds. ``rebuilt`` are tuples, the inner first, ``restored`` objects that restore
     themselves, the inner first, and ``given`` the places whose content these are given. ``modules`` are the names of
-    the modules that the caller's own classes come from.
+    the modules that the caller's own classes come from. ``tables`` are dictionaries of arrays by name,
+    whose items are places. ``certain`` says that no code of the caller's runs while
+    attributes are set.
     """
 
     places: dict[str, Place] = field(default_factory=dict)
@@ -123,6 +131,8 @@ class Walk:
     restored: list[Restored] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
+    tables: dict[str, Place] = field(default_factory=dict)
+    certain: bool = True
 
     def of(self, *kinds: str) -> Iterator[Place]:
         """The places of some kinds."""
@@ -131,7 +141,7 @@ class Walk:
     @property
     def names(self) -> set[str]:
         """Every name that the walk came by."""
-        return {*self.places, *self.shared, *self.left_out}
+        return {*self.places, *self.shared, *self.left_out, *self.tables}
 
 
 def walk(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
@@ -140,8 +150,8 @@ def walk(agent: Any, *, exclude: Collection[str] = ()) -> Walk:
     Raises MismatchError for an agent without anything to keep and for a pattern that matches nothing, and
     UnsupportedError where two parts would have one name.
     """
-    walker = _Walker(agent, exclude)
-    walker.visit_root(agent)
+    walker = _Walker(uncompiled(agent), exclude)
+    walker.visit_root(uncompiled(agent))
     walker.finish()
     return walker.found
 
@@ -221,7 +231,7 @@ class _Walker:
             self._add(path, DATA, live, put)
         elif is_stateful(live) and not hasattr(type(live), "__strongbox_state__"):
             self._see(path, live)
-            kept = getattr(live, "_orig_mod", live) if is_module(live) else live  # of a compiled network the one inside
+            kept = uncompiled(live)
             self._see(path, kept)
             self._add(path, STATE, kept, put)
             if is_module(kept):
@@ -241,10 +251,11 @@ class _Walker:
         """Visit what an object consists of: its attributes, or what it says itself."""
         kind = type(live)
         self.found.modules.add(kind.__module__)
+        self.found.certain &= not (refuses(kind) or hasattr(kind, "__strongbox_restore__"))
         for pattern in names_left_out(kind):
             self._exclude.setdefault(_joined(path, pattern), f"the class {kind.__qualname__} leaves it out")
         attributes = attributes_of(live)
-        restored = Restored(live, attributes) if hasattr(kind, "__strongbox_restore__") else None
+        restored = Restored(path, live, attributes) if hasattr(kind, "__strongbox_restore__") else None
         for name, value in attributes.items():
             put = put_attribute(live, name) if restored is None else _put_in(restored, name)
             self._visit(_joined(path, name), value, put, depth + 1)
@@ -279,29 +290,42 @@ class _Walker:
         if not self._has_parts(live):
             self._add(path, DATA, live, put)
         elif isinstance(live, dict):
+            if not self._has_real_parts(live):
+                self.found.tables[path] = Place(path, DATA, live, put)
             for key, item in live.items():
                 self._visit(_joined(path, key), item, _put_item(live, key), depth + 1)
         elif isinstance(live, tuple):
-            rebuilt = Rebuilt(live, put)
+            rebuilt = Rebuilt(path, live, put)
             for index, item in enumerate(live):
                 self._visit(_joined(path, index), item, _put_in(rebuilt, index), depth + 1)
             self.found.rebuilt.append(rebuilt)
         else:
             for index, item in enumerate(live):
                 self._visit(_joined(path, index), item, _put_item(live, index), depth + 1)
+        attributes = getattr(live, "__dict__", live)
+        if attributes is not live and self._has_parts(live):  # of a class of the caller's, derived from a container
+            for name, value in sorted(attributes.items()):
+                self._visit(_joined(path, name), value, put_attribute(live, name), depth + 1)
 
     def _has_parts(self, live: Any) -> bool:
         """Whether a container is walked, item by item."""
+        return self._has_real_parts(live) or self._is_table(live)
+
+    def _has_real_parts(self, live: Any) -> bool:
+        """Whether something in a container is more than plain data and arrays."""
         if isinstance(live, set | frozenset):
             return False
         if isinstance(live, deque):
             return any(is_stateful(item) for item in live)
-        if not isinstance(live, dict):
-            return any(map(self._is_part, live))
-        if any(map(self._is_part, live.values())):
-            return True
+        return any(map(self._is_part, live.values() if isinstance(live, dict) else live))
+
+    def _is_table(self, live: Any) -> bool:
+        """Whether a dictionary holds arrays by name, or such dictionaries."""
+        if not isinstance(live, dict) or not 0 < len(live) <= MOST_BY_NAME:
+            return False
         arrays = all(isinstance(item, numpy.ndarray) or is_tensor(item) for item in live.values())
-        return bool(live) and arrays and all(type(key) is str and key.isidentifier() for key in live)
+        named = all(type(key) is str and key.isidentifier() for key in live)
+        return named and (arrays or any(map(self._is_table, live.values())))
 
     def _is_part(self, item: Any) -> bool:
         """Whether something in a container is more than plain data."""
@@ -310,7 +334,7 @@ class _Walker:
         if is_tensor(item):
             return bool(item.requires_grad)
         if isinstance(item, list | tuple | dict | deque):
-            return self._has_parts(item)
+            return self._has_real_parts(item)
         return self._is_walked(item)
 
     def _is_walked(self, live: Any) -> bool:

@@ -8,6 +8,7 @@ from ...errors import FormatError
 from ...pickles import Call
 from ..opaque import Opaque
 from ..schedules import TableSchedule
+from .bytecode import tabulate_function
 from .code import CLOUDPICKLE, Function, class_by_value, makes_function, read_function
 from .formulas import recognise
 from .recipe import Recipe, Table
@@ -39,9 +40,6 @@ def build_function(builder: Builder, call: Call) -> Any:
 
 def tabulated(function: Function) -> TableSchedule | None:
     """The table of a function that is arithmetic on its argument, or None where it is anything else."""
-    # Imported here, since few archives have code by value.
-    from .bytecode import tabulate_function
-
     try:
         return tabulate_function(function)
     except FormatError:

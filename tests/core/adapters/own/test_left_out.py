@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import array
 import io
+import itertools
 import json
+import threading
+from collections import deque
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +17,7 @@ import numpy
 import pytest
 
 import strongbox
-from strongbox.errors import LimitError, MismatchError
+from strongbox.errors import LimitError, MismatchError, StrongboxWarning
 from tests.core.adapters.own.agents import (
     QLearner,
     Small,
@@ -41,7 +46,8 @@ class Hoarder:
 
 
 def test_what_cannot_be_kept_is_left_out_by_name_with_the_reason() -> None:
-    report = strongbox.save(Hoarder(), io.BytesIO())
+    with pytest.warns(StrongboxWarning, match=r"left out of the file: masked \(.*\); texts \(.*\)\. Its class may say"):
+        report = strongbox.save(Hoarder(), io.BytesIO())
     assert report.left_out == {
         "cache": "the class Hoarder leaves it out",
         "file": "it is a _io.StringIO, which belongs to the running process",
@@ -55,7 +61,9 @@ def test_what_cannot_be_kept_is_left_out_by_name_with_the_reason() -> None:
     }
     agent = Hoarder()
     agent.number, agent.inner.kept, agent.address = 5, 6, "/cart/paid"
-    other = strongbox.load(saved(agent), into=Hoarder())
+    with pytest.warns(StrongboxWarning):
+        content = saved(agent)
+    other = strongbox.load(content, into=Hoarder())
     assert (other.number, other.inner.kept, other.address) == (5, 6, "/cart/paid")
     assert other.inner.scratch == [1]
     assert set(other.strongbox_report.left) == set(report.left_out)
@@ -81,3 +89,36 @@ def test_what_is_more_than_a_reader_takes_is_an_error_and_not_a_loss() -> None:
 def test_what_is_no_agent_is_refused(thing: Any) -> None:
     with pytest.raises(MismatchError, match=r"expected an agent, an object of a class of yours.*strongbox\.Agent"):
         saved(thing)
+
+
+@pytest.mark.parametrize(
+    "state", [array.array("d", [1.0]), itertools.count(3), timedelta(1), deque([SimpleNamespace()])], ids=repr
+)
+def test_what_is_state_and_has_no_form_is_warned_of(state: Any) -> None:
+    with pytest.warns(StrongboxWarning, match=r"left out of the file: state \(it is a .*, whose state is not known\)"):
+        saved(SimpleNamespace(state=state, number=1))
+
+
+class Worker(threading.Thread):
+    """An agent that is a thread, and counts how often it ran."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs, self.goes_on = 0, threading.Event()
+
+    def run(self) -> None:
+        self.goes_on.wait()
+        self.runs += 1
+
+
+def test_a_thread_is_filled_with_what_is_its_own() -> None:
+    done = Worker()
+    done.goes_on.set()
+    done.start()
+    done.join()
+    live = strongbox.load(saved(done), into=Worker())
+    live.start()
+    assert live.is_alive()
+    live.goes_on.set()
+    live.join()
+    assert live.runs == 2

@@ -274,6 +274,20 @@ def test_a_path_of_this_machine_is_left_out_with_a_warning(tmp_path: Path) -> No
     assert PPO.load(tmp_path / "a.zip", device="cpu", tensorboard_log="logs").tensorboard_log == "logs"
 
 
+def test_logs_inside_of_the_working_folder_go_on_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fresh(tensorboard_log=str(tmp_path / "logs" / "ppo")).save("a.zip")
+    model = PPO.load("a.zip", device="cpu")
+    assert model.tensorboard_log == os.path.join("logs", "ppo")
+    report = strongbox.save(fresh(tensorboard_log=str(tmp_path)), "b.zip")
+    assert not report.left_out
+    assert list(report.shortened) == ["tensorboard_log: ."]
+    with pytest.warns(StrongboxWarning, match="tensorboard_log"):
+        fresh(tensorboard_log=str(tmp_path.parent / f"{tmp_path.name}-beside")).save("c.zip")
+
+
 def test_networks_far_larger_than_the_file_are_an_error(tmp_path: Path) -> None:
     model = fresh()
     model.policy_kwargs = {"net_arch": [10**6, 10**6]}

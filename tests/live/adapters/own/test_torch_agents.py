@@ -17,6 +17,7 @@ import numpy
 import pytest
 import torch
 from torch import nn
+from torch.utils.tensorboard import SummaryWriter
 
 import strongbox
 from strongbox.errors import MismatchError, UnsupportedError
@@ -420,3 +421,71 @@ def test_replay_buffers_and_environments_are_left_to_the_run() -> None:
         "envs": "it is an environment",
     }
     assert strongbox.load(saved(OffPolicy()), into=OffPolicy()).steps == 3
+
+
+class Logged(Few):
+    """An agent that writes down how it does."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.writer = SummaryWriter(str(folder))
+
+
+def test_what_only_tells_of_an_agent_is_left_out_without_a_warning(tmp_path: Path) -> None:
+    agent = Logged(tmp_path)
+    report = strongbox.save(agent, tmp_path / "agent.zip")
+    agent.writer.close()
+    assert "belongs to the running process" in report.left_out["writer"]
+
+
+COMPILING = pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
+"""torch's own compiler warns while it is imported."""
+
+
+class Part(nn.Module):
+    """An agent that is a network with one inside, which may be compiled."""
+
+    def __init__(self, *, is_compiled: bool = False) -> None:
+        super().__init__()
+        inner = network(2, 2)
+        self.inner: Any = torch.compile(inner) if is_compiled else inner
+        self.steps = 0
+
+
+@COMPILING
+def test_a_compiled_agent_is_the_one_inside() -> None:
+    agent = Part()
+    agent.steps = 3
+    content = saved(torch.compile(agent))
+    assert content == saved(agent)
+    for live, into in ((Part(), None), (Part(), torch.compile)):
+        strongbox.load(content, into=live if into is None else into(live))
+        assert live.steps == 3
+        assert torch.equal(live.inner[0].weight, agent.inner[0].weight)
+
+
+@COMPILING
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_what_is_compiled_inside_of_a_network_makes_no_difference(is_compiled: bool) -> None:
+    agent, live = Part(is_compiled=is_compiled), Part(is_compiled=not is_compiled)
+    strongbox.load(saved(agent), into=live)
+    for mine, its in zip(live.parameters(), agent.parameters(), strict=True):
+        assert torch.equal(mine, its)
+
+
+def test_a_lazy_network_that_has_seen_nothing_is_an_error_that_says_so() -> None:
+    class Lazy:
+        def __init__(self) -> None:
+            self.encoder = nn.LazyLinear(2)
+
+    with pytest.raises(UnsupportedError, match=r"shapes are known in encoder.*agent\.network\(observation\)"):
+        saved(Lazy())
+    agent = Lazy()
+    agent.encoder(torch.zeros(1, 3))
+    with pytest.raises(UnsupportedError, match="has not seen an input yet"):
+        strongbox.load(saved(agent), into=Lazy())
+
+
+def test_names_that_differ_in_case_alone_are_an_error_that_says_so() -> None:
+    with pytest.raises(UnsupportedError, match="found 'Q' and 'q'"):
+        saved(argparse.Namespace(q=network(1, 1), Q=network(1, 1)))
