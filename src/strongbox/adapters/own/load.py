@@ -111,7 +111,9 @@ def _make(archive: Archive, cls: Any, device: Any) -> Any:
 
 def _read_record(archive: Archive, skipped: frozenset[str], device: Any) -> Agent:
     variables = archive.variables.raw if archive.variables is not None else {}
-    left = select(skipped, sorted({*archive.data, *archive.parameters, *variables}), "skip")
+    names = sorted({*archive.data, *archive.parameters, *variables})
+    chosen = select(skipped, names, "skip")
+    left = {name for name in names if name in chosen or any(name.startswith(f"{outer}.") for outer in chosen)}
     reviver, arrays = Reviver(()), archive.manifest.arrays if archive.manifest else ()
     return Agent(
         algorithm=archive.algorithm or "",

@@ -6,6 +6,7 @@ is given one of the same form: its own containers, its own kinds of arrays and n
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
@@ -106,12 +107,12 @@ class StateFiller:
             live.load_state_dict(state)
         except Exception as error:
             # Every class says in its own way that a state is another's.
-            live.load_state_dict(before)
+            _put_back(live, before)
             raise MismatchError(
                 f"expected {path} to fit this agent, found that it does not: {type(error).__name__}: {error}.",
                 hint=f'Leave it out with skip=["{path}"].',
             ) from error
-        return lambda: live.load_state_dict(before)
+        return lambda: _put_back(live, before)
 
     def _fill_torch(self, live: Any, tree: Any, path: str) -> Callable[[], None]:
         """Fill a network or an optimizer, which were compared in full; what they keep otherwise is given back."""
@@ -125,9 +126,9 @@ class StateFiller:
         try:
             fill(live, tree, path)
         except StrongboxError:
-            live.load_state_dict(before)
+            _put_back(live, before)
             raise
-        return lambda: live.load_state_dict(before)
+        return lambda: _put_back(live, before)
 
     def _check_module(self, live: Any, tree: Any, path: str) -> None:
         self._filler.check_module(live, tree, path)
@@ -160,6 +161,12 @@ def is_certain(live: Any) -> bool:
     from ..state import loads_itself
 
     return not loads_itself(live)
+
+
+def _put_back(live: Any, before: Any) -> None:
+    """Have an object load the state that it had, which one that takes no state at all refuses, too."""
+    with contextlib.suppress(Exception):
+        live.load_state_dict(before)
 
 
 def _keep() -> None:

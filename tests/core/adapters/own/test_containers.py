@@ -122,6 +122,8 @@ def test_names_of_a_table_may_be_left_alone() -> None:
     other = Holder({"a": numpy.zeros(2), "gone": numpy.zeros(2)})
     strongbox.load(content, into=other, skip="content")
     assert {key: array.tolist() for key, array in other.content.items()} == {"a": [0, 0], "gone": [0, 0]}
+    parts = strongbox.load(content, skip="content")
+    assert (parts.data, parts.variables) == ({}, {})
 
 
 def test_tables_stand_in_tables_and_rows_of_them_grow() -> None:

@@ -70,6 +70,22 @@ def test_what_is_missing_is_refused_unless_it_is_skipped() -> None:
         strongbox.load(content, into=agent, skip="nothing")
 
 
+class Stubborn:
+    """Gives a state dict, and never takes one."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean": numpy.zeros(2)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        raise NotImplementedError("later")
+
+
+def test_what_takes_no_state_dict_at_all_is_named() -> None:
+    content = saved(small(part=Stubborn()))
+    with pytest.raises(MismatchError, match="expected part to fit this agent, found that it does not: NotImpl"):
+        strongbox.load(content, into=small(part=Stubborn()))
+
+
 class Other(Small):
     """The same attributes under another name."""
 
