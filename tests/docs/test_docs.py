@@ -65,7 +65,9 @@ def test_few_blocks_are_not_run() -> None:
     blocks = [block for page in PAGES for block in read_blocks(page)]
     runnable = [block for block in blocks if block.language in {"python", "console"}]
     assert len(runnable) > 20
-    assert [str(block) for block in runnable if block.not_run is not None] == []
+    elsewhere = [block for block in runnable if block.not_run is not None]
+    assert [block for block in elsewhere if "make test-sbx runs it" not in str(block.not_run)] == []
+    assert {block.page.name for block in elsewhere} <= {"jax.md"}  # whose blocks tests/live/adapters/jax runs
 
 
 def test_every_command_is_documented_with_its_help() -> None:
