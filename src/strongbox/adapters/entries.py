@@ -32,6 +32,7 @@ from .schedules import live_schedule
 
 __all__ = [
     "DEBRIS",
+    "Beside",
     "Pickled",
     "copied_entry",
     "function_entry",
@@ -85,7 +86,7 @@ def copied_entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     content = pickle_bounded(attribute)
     if type(attribute) is deque:
         find = _episodes_entry if len(content) <= REMEMBERED else _episodes_entry.__wrapped__
-        entry = find(content, _Beside(attribute))
+        entry = find(content, Beside(attribute))
         if entry is not None:
             return entry
     understood = _understand(content)
@@ -98,7 +99,7 @@ def pickled_entry(name: str, held: Pickled, shortened: dict[str, str]) -> Entry:
     understood = _understand(held.content)
     note_shortened(name, understood.shortened, shortened)
     if held.is_space and len(held.content) <= REMEMBERED:
-        return _space_entry(held.content, _Beside(held), machine_folders())
+        return _space_entry(held.content, Beside(held), machine_folders())
     return _typed(held.type, show_items(held.beside), understood)
 
 
@@ -128,14 +129,14 @@ def understand(content: bytes) -> Any:
 
 
 @dataclass(frozen=True)
-class _Beside:
+class Beside:
     """What goes along with a key and is equal to any other: what tells keys apart stands beside it."""
 
     content: Any = field(compare=False)
 
 
 @functools.lru_cache(maxsize=64)
-def _space_entry(content: bytes, held: _Beside, folders: tuple[str, ...]) -> Typed:
+def _space_entry(content: bytes, held: Beside, folders: tuple[str, ...]) -> Typed:
     return _typed(held.content.type, show_items(held.content.beside), _understand(content))
 
 
@@ -169,7 +170,7 @@ def _remembered(content: bytes, folders: tuple[str, ...]) -> _Understood:
 
 
 @functools.lru_cache(maxsize=64)
-def _episodes_entry(content: bytes, live: _Beside) -> Typed | None:
+def _episodes_entry(content: bytes, live: Beside) -> Typed | None:
     """A deque of what JSON holds, which needs no reading to be understood; None for any other.
 
     It goes through JSON's text, so that its parts share what JSON's reader lets them share, and equal
@@ -233,11 +234,11 @@ def _typed(kind: str, attributes: Mapping[str, Any], understood: _Understood) ->
         return entry
     # A table's source is not in its pickle.
     schedule = value if isinstance(value, Schedule) else None
-    return _same_typed(kind, pickle, json.dumps(attributes), schedule, _Beside(entry))
+    return _same_typed(kind, pickle, json.dumps(attributes), schedule, Beside(entry))
 
 
 @functools.lru_cache(maxsize=256)
-def _same_typed(kind: str, pickle: bytes, beside: str, schedule: Schedule | None, entry: _Beside) -> Typed:
+def _same_typed(kind: str, pickle: bytes, beside: str, schedule: Schedule | None, entry: Beside) -> Typed:
     found: Typed = entry.content
     return found
 

@@ -7,6 +7,7 @@ copied, and any other object is pickled. None of it refers to memory that traini
 from __future__ import annotations
 
 import enum
+import functools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +22,7 @@ from ..errors import StrongboxError, UnsupportedError
 from ..values import SCHEDULE_NAMES, Opaque, find_opaque
 from .entries import (
     DEBRIS,
+    Beside,
     Pickled,
     copied_entry,
     function_entry,
@@ -40,6 +42,9 @@ Held: TypeAlias = Callable[[dict[str, str]], Entry]
 SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 CHANGELESS = (type, enum.Enum, numpy.number, numpy.bool_, numpy.dtype)
 """Besides scalars: classes are code, and the others have no way to change."""
+
+LARGEST_BOUND = 1 << 16
+"""Bytes of one array of a space up to which it is compared with those before."""
 
 DEEPEST = 64
 """Levels of containers that are copied."""
@@ -80,6 +85,54 @@ def hold_entry(entry: Entry) -> Held:
 
 
 def _pickle(attribute: Any) -> Pickled:
+    """The pickle of an object; of a space that says the same as one before, the one that was made for that."""
+    if not isinstance(attribute, gymnasium.Space):
+        return _pickle_anew(attribute)
+    said = _what_it_says(attribute)
+    return _pickle_anew(attribute) if said is None else _pickle_space(said, Beside(attribute))
+
+
+@functools.lru_cache(maxsize=16)
+def _pickle_space(said: tuple[Any, ...], space: Beside) -> Pickled:
+    return _pickle_anew(space.content)
+
+
+def _what_it_says(space: gymnasium.Space[Any]) -> tuple[Any, ...] | None:
+    """All that a space's pickle depends on, as a key; None where it holds more than numbers, arrays and a generator."""
+    if not type(space).__module__.startswith("gymnasium."):
+        return None
+    parts: list[Any] = [type(space)]
+    for name, value in vars(space).items():
+        kind = type(value)
+        if kind is numpy.ndarray and not value.dtype.hasobject and value.nbytes <= LARGEST_BOUND:
+            said: Any = (value.dtype.str, value.shape, value.tobytes())
+        elif kind is numpy.random.Generator:
+            said = _bits(value.bit_generator)
+            if said is None:
+                return None
+        elif value is None or kind in (bool, int, float, str) or isinstance(value, numpy.dtype | numpy.generic):
+            said = repr(value)
+        elif kind is tuple and all(type(item) is int for item in value):
+            said = value
+        else:
+            return None
+        parts.append((name, kind, said))
+    return tuple(parts)
+
+
+def _bits(generator: Any) -> tuple[Any, ...] | None:
+    """The state of numpy's usual generator, and the seeds that it would spawn others from; None for any other."""
+    seeds = getattr(generator, "seed_seq", None)
+    if type(generator) is not numpy.random.PCG64 or type(seeds) is not numpy.random.SeedSequence:
+        return None
+    if type(seeds.entropy) not in (int, type(None)):
+        return None
+    state: Any = generator.state
+    spawned = (seeds.entropy, tuple(seeds.spawn_key), seeds.pool_size, seeds.n_children_spawned)
+    return (*state["state"].values(), state["has_uint32"], state["uinteger"], *spawned)
+
+
+def _pickle_anew(attribute: Any) -> Pickled:
     beside: Mapping[Any, Any] = attribute if isinstance(attribute, dict) else getattr(attribute, "__dict__", {})
     return Pickled(
         type=str(type(attribute)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import gymnasium
 import numpy
 import pytest
+from gymnasium import spaces
 from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 from torch import nn
@@ -88,3 +90,32 @@ def test_an_agent_is_held_without_its_lists() -> None:
     model.ep_info_buffer.append({"r": 1.0, "l": 1, "t": 0.5})
     model.num_timesteps += 1
     assert texts(held.contents()) == before
+
+
+SPACES: dict[str, tuple[Any, Callable[[Any], object]]] = {
+    "a bound": (spaces.Box(-1, 1, (3,)), lambda live: live.low.__setitem__(0, -2)),
+    "a number": (spaces.Discrete(3), lambda live: setattr(live, "n", numpy.int64(4))),
+    "a drawn number": (spaces.Box(-1, 1, (3,), seed=1), lambda live: live.sample()),
+    "a seed": (spaces.Discrete(3, seed=1), lambda live: live.seed(2)),
+    "a child of its generator": (spaces.Discrete(3, seed=1), lambda live: live.np_random.spawn(1)),
+    "another bit generator": (
+        spaces.Discrete(3, seed=1),
+        lambda live: setattr(live, "_np_random", numpy.random.Generator(numpy.random.MT19937(1))),
+    ),
+    "an inner space": (spaces.Dict(a=spaces.Discrete(3)), lambda live: setattr(live["a"], "n", numpy.int64(4))),
+    "an attribute of one's own": (spaces.Discrete(3), lambda live: setattr(live, "note", "new")),
+}
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_a_space_is_pickled_again_where_it_says_something_else(case: str) -> None:
+    space, change = SPACES[case]
+    first, again = (hold("observation_space", space)({}) for _ in range(2))
+    assert entry_text(first) == entry_text(again)
+    before = pickle.dumps(space)
+    change(space)
+    assert pickle.dumps(space) != before
+    changed = hold("observation_space", space)({})
+    fresh = hold("observation_space", copy.deepcopy(space))({})
+    assert entry_text(changed) == entry_text(fresh)
+    assert entry_text(changed) != entry_text(first)

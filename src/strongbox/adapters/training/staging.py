@@ -28,13 +28,19 @@ class _Buffer:
         self.dtype = tensor.dtype
         self.tensor = torch.empty(tensor.shape, dtype=tensor.dtype)
         self.array = self.tensor.numpy() if tensor.dtype in OF_NUMPY else None
+        self._key: Hashable = None
+        self._source: Any = None
 
-    def fill(self, tensor: torch.Tensor) -> None:
-        if self.array is not None and tensor.is_cpu:
-            # torch would share the work among threads, and wait for them: long, where others use the cores, too.
-            self.array[...] = tensor.numpy()
-        else:
-            self.tensor.copy_(tensor)
+    def fill(self, tensor: torch.Tensor, key: Hashable) -> None:
+        """Copy a tensor; ``key`` says where its memory lies, and how the tensor looks at it."""
+        if self.array is None or not tensor.is_cpu:
+            self.tensor.copy_(tensor.detach())
+            return
+        if self._key != key:
+            # What numpy sees keeps the memory, so that the same key stands for the same memory.
+            self._key, self._source = key, tensor.detach().numpy()
+        # torch would share the work among threads, and wait for them: long, where others use the cores, too.
+        self.array[...] = self._source
 
 
 class Staging:
@@ -74,7 +80,7 @@ class Staging:
         buffer = self._copies.get(key)
         if buffer is None:
             buffer = self._copies[key] = self._buffer(len(self._copies), tensor)
-            buffer.fill(tensor.detach() if tensor.requires_grad else tensor)
+            buffer.fill(tensor, key)
         copy = buffer.tensor if buffer.shape == tensor.shape else buffer.tensor.view(tensor.shape)
         return _marked(copy, tensor)
 
