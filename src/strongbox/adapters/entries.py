@@ -35,6 +35,8 @@ __all__ = [
     "Beside",
     "Pickled",
     "copied_entry",
+    "episodes_entry",
+    "episodes_text",
     "function_entry",
     "pickled_entry",
     "schedule_entry",
@@ -84,11 +86,6 @@ def copied_entry(name: str, attribute: Any, shortened: dict[str, str]) -> Entry:
     if isinstance(attribute, type) and _is_importable(attribute):
         return _class_entry(attribute, machine_folders())
     content = pickle_bounded(attribute)
-    if type(attribute) is deque:
-        find = _episodes_entry if len(content) <= REMEMBERED else _episodes_entry.__wrapped__
-        entry = find(content, Beside(attribute))
-        if entry is not None:
-            return entry
     understood = _understand(content)
     note_shortened(name, understood.shortened, shortened)
     return _typed(str(type(attribute)), _attributes(attribute), understood)
@@ -169,18 +166,22 @@ def _remembered(content: bytes, folders: tuple[str, ...]) -> _Understood:
     return _read(content)
 
 
-@functools.lru_cache(maxsize=64)
-def _episodes_entry(content: bytes, live: Beside) -> Typed | None:
-    """A deque of what JSON holds, which needs no reading to be understood; None for any other.
-
-    It goes through JSON's text, so that its parts share what JSON's reader lets them share, and equal
-    ones are pickled alike.
-    """
-    items = list(live.content)
+def episodes_text(episodes: deque[Any]) -> str | None:
+    """A deque of what JSON holds, as its text, which needs no reading to be understood; None for any other."""
+    items = list(episodes)
     text = json.dumps(items) if is_exact_json(items, depth=DEPTH) else "/"
-    if "/" in text or "\\" in text:  # Where no path can be, the text has neither.
-        return None
-    episodes = deque(json.loads(text), live.content.maxlen)
+    # Where no path can be, the text has neither.
+    return None if "/" in text or "\\" in text or len(text) > LARGEST else text
+
+
+def episodes_entry(text: str, longest: int | None, shortened: dict[str, str]) -> Typed:
+    """The entry of such a deque: its parts share what JSON's reader lets them share; equal ones are pickled alike."""
+    return (_episodes_entry if len(text) <= REMEMBERED else _episodes_entry.__wrapped__)(text, longest)
+
+
+@functools.lru_cache(maxsize=64)
+def _episodes_entry(text: str, longest: int | None) -> Typed:
+    episodes = deque(json.loads(text), longest)
     return _typed(str(deque), {}, _Understood(episodes, pickle_bounded(episodes), ()))
 
 

@@ -25,6 +25,8 @@ from .entries import (
     Beside,
     Pickled,
     copied_entry,
+    episodes_entry,
+    episodes_text,
     function_entry,
     pickled_entry,
     schedule_entry,
@@ -60,6 +62,9 @@ def hold(name: str, attribute: Any) -> Held:
         return _hold_schedule(name, attribute)
     if isinstance(attribute, str) and is_machine_path(attribute):
         return _hold_path(name, attribute)
+    text = episodes_text(attribute) if type(attribute) is deque else None
+    if text is not None:
+        return partial(episodes_entry, text, attribute.maxlen)
     try:
         return partial(copied_entry, name, _copy(attribute, {}, 0))
     except _NotCopied:

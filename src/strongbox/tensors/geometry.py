@@ -18,11 +18,11 @@ from typing import Any
 from ..errors import FormatError, LimitError
 from ..records import record
 
-__all__ = ["MAXIMUM_DIMENSIONS", "Geometry", "contiguous_strides"]
+__all__ = ["MAXIMUM_DIMENSIONS", "WHOLE", "Geometry", "contiguous_strides"]
 
 MAXIMUM_DIMENSIONS = 8
 _LARGEST = 1 << 62
-_WHOLE = frozenset({int})
+WHOLE = frozenset({int})
 
 
 @record(frozen=True)
@@ -79,7 +79,7 @@ def _check_sequence(what: str, numbers: Any) -> None:
         raise FormatError(f"expected a tuple of {what}, found {type(numbers).__name__}.")
     if len(numbers) > 2 * MAXIMUM_DIMENSIONS:
         raise LimitError(f"expected at most {MAXIMUM_DIMENSIONS} dimensions, found {len(numbers)}.")
-    if _WHOLE.issuperset(map(type, numbers)) and 0 <= min(numbers, default=0) <= max(numbers, default=0) <= _LARGEST:
+    if WHOLE.issuperset(map(type, numbers)) and 0 <= min(numbers, default=0) <= max(numbers, default=0) <= _LARGEST:
         return
     for number in numbers:
         _check_number(f"one of the {what}", number)

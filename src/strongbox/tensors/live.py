@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import field
+from math import prod
 from typing import TypeAlias
 
 import numpy
@@ -15,7 +16,7 @@ import numpy
 from ..errors import FormatError, UnsupportedError
 from ..records import record
 from .dtypes import DTYPES, Array, by_numpy
-from .geometry import Geometry, contiguous_strides
+from .geometry import MAXIMUM_DIMENSIONS, WHOLE, Geometry, contiguous_strides
 from .tensor import Tensor
 
 __all__ = ["Buffer", "StorageData", "TensorData", "describe"]
@@ -74,8 +75,18 @@ class TensorData:
         if self.dtype != self.storage.dtype:
             raise FormatError(f"expected a tensor of its storage's {self.storage.dtype}, found {self.dtype}.")
         itemsize = DTYPES[self.dtype].itemsize
+        if self._fills_its_storage(itemsize):
+            return
         geometry = Geometry(self.shape, self.strides, self.storage_offset)
         geometry.check(numel=self.storage.nbytes // itemsize, itemsize=itemsize)
+
+    def _fills_its_storage(self, itemsize: int) -> bool:
+        """Whether it is plainly a tensor of all of its storage, one element after another, as most are."""
+        shape = self.shape
+        if self.storage_offset != 0 or type(shape) is not tuple or len(shape) > MAXIMUM_DIMENSIONS:
+            return False
+        whole = WHOLE.issuperset(map(type, (*shape, *self.strides))) and min(shape, default=1) > 0
+        return whole and prod(shape) * itemsize == self.storage.nbytes and self.strides == contiguous_strides(shape)
 
 
 def describe(leaf: object) -> TensorData | None:
