@@ -60,9 +60,24 @@ def test_every_real_archive_opens_and_gives_its_golden_actions(tmp_path: Path) -
     }
 
 
+OF_ONE_PYTHON = ["ppo-own-code"]
+"""Its features extractor is code by value, of Python 3.11, which other Pythons may crash over; the report names it."""
+
+
+def is_of_another_python() -> bool:
+    """Whether the interpreter that opens is another than the one that wrote the small archives."""
+    question = "import sys; print(sys.version_info[:2] != (3, 11))"
+    return subprocess.run([PYTHON, "-c", question], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
 def test_the_small_archives_open(tmp_path: Path) -> None:
-    for name in NAMES:
-        convert(ARCHIVES / f"{name}.zip", tmp_path / f"{name}.zip", durable=False)
+    reports = {name: convert(ARCHIVES / f"{name}.zip", tmp_path / f"{name}.zip", durable=False) for name in NAMES}
+    of_one_python = [
+        name for name, report in reports.items() if any(part.needs_code for part in report.opaque.values())
+    ]
+    assert of_one_python == OF_ONE_PYTHON
+    for name in OF_ONE_PYTHON if is_of_another_python() else ():
+        (tmp_path / f"{name}.zip").unlink()
     found = opened(tmp_path, tmp_path)
-    assert sorted(found) == NAMES
+    assert sorted(found) == [name for name in NAMES if (tmp_path / f"{name}.zip").exists()]
     assert not [name for name, told in found.items() if told["missing"]]
