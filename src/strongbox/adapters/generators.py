@@ -20,12 +20,14 @@ from .later import Later, settle
 
 __all__ = [
     "LiveGenerator",
+    "fill_generator",
     "hold_bits",
     "hold_generator",
     "is_generator",
     "make_bits",
     "make_generator",
     "read_generator",
+    "refuse_state",
     "write_generator",
 ]
 
@@ -72,6 +74,20 @@ def hold_bits(state: Any, seeds: SeedSequence | None = None) -> Later:
 
 def _value(kind: str, bit_generator: str, state: Any, seeds: SeedSequence | None = None) -> RandomGenerator:
     return RandomGenerator(kind=kind, bit_generator=bit_generator, state=_plain(state), seed_sequence=seeds)
+
+
+def refuse_state(live: LiveGenerator, value: RandomGenerator) -> str | None:
+    """Why a state is none of a live generator's, which is of another kind or over other bits; None where it is one."""
+    own = read_generator(live)
+    if (own.kind, own.bit_generator) == (value.kind, value.bit_generator):
+        return None
+    return f"expected the state of a {own.kind} over {own.bit_generator}, found another generator's"
+
+
+def fill_generator(live: LiveGenerator, value: RandomGenerator) -> LiveGenerator:
+    """The live generator in this state, or another one where it is to spawn others from seeds of its own."""
+    write_generator(live, value)
+    return live if value.seed_sequence is None else make_generator(value)
 
 
 def write_generator(live: LiveGenerator, value: RandomGenerator) -> None:

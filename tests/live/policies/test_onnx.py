@@ -23,7 +23,7 @@ from strongbox.values import Box, ClassReference, Dict, from_portable, same
 from tests.core.policies.agents import ARCHIVES, actor_critic, box, make_agent, make_policy
 from tests.core.policies.float64 import exact_action, uncertainty
 from tests.live.policies.agents import agent_of, names, observations
-from tests.live.policies.comparisons import assert_close, masks_for
+from tests.live.policies.comparisons import assert_close, assert_same, masks_for
 from tests.zoo import ZOO, requires_zoo
 
 ARCHIVED = sorted(path.stem for path in ARCHIVES.glob("*.zip") if path.stem != "ppo-own-code")
@@ -46,15 +46,6 @@ def as_inputs(policy: Policy, observation: Any) -> dict[str, Any]:
     return {item.name: numpy.asarray(parts[item.name], item.value.dtype) for item in inputs}
 
 
-def assert_same_actions(found: Any, expected: Any) -> None:
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape
-    if found.dtype.kind == "f":
-        assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    else:
-        numpy.testing.assert_array_equal(found, expected)
-
-
 @pytest.mark.parametrize("rows", [1, 7])
 @pytest.mark.parametrize("name", ARCHIVED)
 def test_archives(name: str, rows: int, tmp_path: Path) -> None:
@@ -68,7 +59,7 @@ def test_archives(name: str, rows: int, tmp_path: Path) -> None:
     state = (inputs["hidden"], inputs["cell"]) if policy.spec.recurrent else None
     expected, after = policy.predict(observation.get(None, observation), state, inputs.get("episode_start"), **more)
     found = run_file(tmp_path / "policy.onnx", inputs)
-    assert_same_actions(found[0], expected)
+    assert_same(found[0], expected)
     for theirs, ours in zip(found[1:], after or (), strict=True):
         assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
 
@@ -82,7 +73,7 @@ def test_the_grid(name: str, rows: int, tmp_path: Path) -> None:
     assert report.compared > 0
     batch: Any = observations(agent, rows)
     expected, _ = agent.predict(batch, deterministic=True)
-    assert_same_actions(run_file(tmp_path / "policy.onnx", as_inputs(policy, batch))[0], expected)
+    assert_same(run_file(tmp_path / "policy.onnx", as_inputs(policy, batch))[0], expected)
 
 
 @pytest.mark.parametrize("name", names("maskable"))
@@ -92,10 +83,10 @@ def test_masks(name: str, tmp_path: Path) -> None:
     batch, masks = observations(agent, 12), masks_for(policy, 12)
     expected, _ = agent.predict(batch, deterministic=True, action_masks=masks)  # type: ignore[call-arg]
     given = {**as_inputs(policy, batch), "action_masks": masks}
-    assert_same_actions(run_file(tmp_path / "policy.onnx", given)[0], expected)
+    assert_same(run_file(tmp_path / "policy.onnx", given)[0], expected)
     free, _ = agent.predict(batch, deterministic=True)
     given["action_masks"] = numpy.ones_like(masks)
-    assert_same_actions(run_file(tmp_path / "policy.onnx", given)[0], free)
+    assert_same(run_file(tmp_path / "policy.onnx", given)[0], free)
 
 
 @pytest.mark.parametrize("name", names("recurrent"))
@@ -120,7 +111,7 @@ def test_a_sequence_with_episodes_that_start_in_it(name: str, tmp_path: Path) ->
             "episode_start": starts.astype(numpy.float32),
         }
         found, *ours = session.run(None, given)
-        assert_same_actions(found, expected)
+        assert_same(found, expected)
         for part, other in zip(ours, theirs, strict=True):
             assert_close(part, other, rtol=1e-5, atol=1e-5)
 
@@ -155,7 +146,7 @@ def test_statistics_are_part_of_the_graph(tmp_path: Path) -> None:
     policy.export(tmp_path / "policy.onnx")
     raw = numpy.random.default_rng(0).normal(0.3, 2, (20, 3)).astype(numpy.float32)
     found = run_file(tmp_path / "policy.onnx", {"observation": raw})[0]
-    assert_same_actions(found, policy.predict(raw)[0])
+    assert_same(found, policy.predict(raw)[0])
     plain = open_policy(ARCHIVES / "ppo-gsde-normalized.zip", normalize=False)
     assert numpy.abs(found - plain.predict(raw)[0]).max() > 1e-3
 
@@ -198,7 +189,7 @@ def test_numbers_of_every_dtype(dtype: str, tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(str(tmp_path / "policy.onnx"), providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape == ["batch", 4]
     batch = numpy.array([[0, 1, 1, 0]], dtype)
-    assert_same_actions(session.run(None, {"observation": batch})[0], policy.predict(batch)[0])
+    assert_same(session.run(None, {"observation": batch})[0], policy.predict(batch)[0])
 
 
 @pytest.mark.parametrize("keys", [("a", "a/b"), ("", "x"), ("x.float/Cast_1", "x"), ("line\n", "nul\0"), ("ü", "y")])

@@ -14,7 +14,7 @@ from strongbox.policies import Policy, open_policy
 from strongbox.policies.comparison import draw_inputs
 from tests.core.policies.agents import ARCHIVES
 from tests.live.policies.agents import agent_of, names
-from tests.live.policies.comparisons import assert_close
+from tests.live.policies.comparisons import assert_same, assert_same_state
 
 ARCHIVED = sorted(path.stem for path in ARCHIVES.glob("*.zip") if path.stem != "ppo-own-code")
 GRID = [name for name in names() if not name.startswith(("recurrent", "maskable"))]
@@ -40,16 +40,8 @@ def assert_acts_alike(policy: Policy, folder: Path, rows: int) -> None:
     )
     found = run_file(folder / "policy.onnx", inputs)
     assert_same(found["action"], expected)
-    for name, ours in zip(("next_hidden", "next_cell"), after or (), strict=False):
-        assert_same(found[name], ours)
-
-
-def assert_same(found: Any, expected: Any) -> None:
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    if found.dtype.kind == "f":
-        assert_close(found, expected, rtol=1e-5, atol=1e-5)
-    else:
-        numpy.testing.assert_array_equal(found, expected)
+    states = tuple(found[name] for name in ("next_hidden", "next_cell") if name in found)
+    assert_same_state(states or None, after)
 
 
 @pytest.mark.parametrize("rows", [1, 7])

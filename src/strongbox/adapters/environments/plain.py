@@ -18,7 +18,14 @@ import numpy
 
 from ...errors import CheckpointError
 from ...values import ClassReference, EnumMember, RandomGenerator
-from ..generators import hold_generator, is_generator, make_generator, read_generator, write_generator
+from ..generators import (
+    fill_generator,
+    hold_generator,
+    is_generator,
+    make_generator,
+    read_generator,
+    refuse_state,
+)
 
 __all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "hold_plain", "refuse", "revive"]
 
@@ -128,10 +135,7 @@ def revive(value: Any, live: Any = None) -> Any:
     if isinstance(value, RandomGenerator):
         if not is_generator(live):
             return make_generator(value)
-        write_generator(live, value)
-        if value.seed_sequence is None:
-            return live
-        return make_generator(value)
+        return fill_generator(live, value)
     if isinstance(value, EnumMember):
         return _revive_member(value, live)
     if isinstance(value, numpy.ndarray):
@@ -189,11 +193,7 @@ def refuse(live: Any, value: Any, *, strict: bool) -> str | None:
 def _refuse_generator(live: Any, value: Any) -> str | None:
     if not isinstance(value, RandomGenerator) or not (live is None or is_generator(live)):
         return f"expected {_kind(live)}, found {_kind(value)}"
-    if live is not None:
-        own = read_generator(live)
-        if (own.kind, own.bit_generator) != (value.kind, value.bit_generator):
-            return f"expected the state of a {own.kind} over {own.bit_generator}, found another generator's"
-    return None
+    return None if live is None else refuse_state(live, value)
 
 
 def _refuse_array(live: Any, value: Any) -> str | None:

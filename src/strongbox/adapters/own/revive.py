@@ -17,7 +17,7 @@ import numpy
 
 from ... import values
 from ...errors import MismatchError, StrongboxError
-from ..generators import is_generator, make_generator, read_generator, write_generator
+from ..generators import fill_generator, is_generator, make_generator, refuse_state
 from .kinds import framework, is_space, is_torch_generator
 
 __all__ = ["Reviver"]
@@ -61,7 +61,7 @@ class Reviver:
             live.set_state(framework("torch").from_numpy(value.copy()))
             return live
         if is_generator(live):
-            return _fill_generator(live, value)
+            return fill_generator(live, value)
         new = self.build(value, live)
         kind = type(live)
         items = dict if isinstance(live, dict) else list if isinstance(live, list) else kind
@@ -203,16 +203,7 @@ def _same_deque(live: Any, new: Any) -> bool:
 def _refuse_generator(live: Any, value: Any) -> str | None:
     if not isinstance(value, values.RandomGenerator) or not (live is None or is_generator(live)):
         return f"expected {_kind(live)}, found {_kind(value)}"
-    if live is not None:
-        own = read_generator(live)
-        if (own.kind, own.bit_generator) != (value.kind, value.bit_generator):
-            return f"expected the state of a {own.kind} over {own.bit_generator}, found another generator's"
-    return None
-
-
-def _fill_generator(live: Any, value: values.RandomGenerator) -> Any:
-    write_generator(live, value)
-    return live if value.seed_sequence is None else make_generator(value)
+    return None if live is None else refuse_state(live, value)
 
 
 def _refuse_torch_state(live: Any, value: Any) -> str | None:
