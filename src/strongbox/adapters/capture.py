@@ -126,10 +126,12 @@ def hold_agent(
     include: Collection[str] = (),
     environment: str | None = None,
     known: Mapping[str, Entry] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> HeldAgent:
     """Hold an agent as it is now, ``environment`` being the id of the one that it was trained in.
 
-    ``known`` are entries by name that were made already, and are taken as they are.
+    ``known`` are entries by name that were made already, and are taken as they are; ``parameters`` are the agent's
+    state dicts where they were copied already.
     """
     known = known or {}
     attributes = attributes_to_save(model, exclude=exclude, include=include)
@@ -140,7 +142,7 @@ def hold_agent(
         attributes=held,
         refused=refused,
         needed=needed_names(type(model)) | known.keys(),
-        parameters=model.get_parameters(),
+        parameters=model.get_parameters() if parameters is None else parameters,
         variables={name: functools.reduce(getattr, name.split("."), model) for name in names},
         environment=environment,
     )

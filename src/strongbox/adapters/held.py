@@ -41,7 +41,8 @@ __all__ = ["Held", "hold", "hold_entry"]
 Held: TypeAlias = Callable[[dict[str, str]], Entry]
 """Makes the entry, and notes by place which texts were cut down."""
 
-SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
+NUMBERS = frozenset({type(None), bool, int, float})
+SCALARS = NUMBERS | {complex, str, bytes}
 CHANGELESS = (type, enum.Enum, numpy.number, numpy.bool_, numpy.dtype)
 """Besides scalars: classes are code, and the others have no way to change."""
 
@@ -58,6 +59,8 @@ class _NotCopied(Exception):
 
 def hold(name: str, attribute: Any) -> Held:
     """Hold an attribute; raises UnsupportedError, with the reason, where it cannot be kept."""
+    if type(attribute) in NUMBERS:
+        return partial(copied_entry, name, attribute)
     if name in SCHEDULE_NAMES and callable(attribute):
         return _hold_schedule(name, attribute)
     if isinstance(attribute, str) and is_machine_path(attribute):

@@ -48,7 +48,7 @@ def hold_random_states() -> dict[str, Any]:
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return {
         **state,
-        "torch": torch.get_rng_state().numpy().copy(),
+        "torch": torch.get_rng_state().numpy(),  # a tensor of its own
         "cuda": tuple(state.cpu().numpy().copy() for state in cuda),
     }
 

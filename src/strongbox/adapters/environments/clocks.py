@@ -6,6 +6,7 @@ moment that lies so far back now. So the times that Monitor writes go on from th
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,14 +24,22 @@ CLOCKS: dict[str, dict[str, Callable[[], float]]] = {
 }
 """By class: the attributes that hold a moment, and the clock that it was read from."""
 
+NONE: Mapping[str, Callable[[], float]] = {}
+
 NEVER = -1
 """What RecordEpisodeStatistics holds before its first reset."""
 
 
 def clocks_of(live: Any) -> Mapping[str, Callable[[], float]]:
     """The attributes of an object that hold a moment."""
-    found = (CLOCKS[kind.__name__] for kind in type(live).__mro__ if kind.__name__ in CLOCKS)
-    return {name: clock for name, clock in next(found, {}).items() if _is_moment(vars(live).get(name))}
+    kind: Any = type(live)
+    clocks = _clocks_of_class(kind)
+    return {name: clock for name, clock in clocks.items() if _is_moment(vars(live).get(name))} if clocks else NONE
+
+
+@functools.lru_cache(maxsize=512)
+def _clocks_of_class(kind: Any) -> Mapping[str, Callable[[], float]]:
+    return next((CLOCKS[base.__name__] for base in kind.__mro__ if base.__name__ in CLOCKS), NONE)
 
 
 def _is_moment(value: Any) -> bool:
@@ -40,7 +49,10 @@ def _is_moment(value: Any) -> bool:
 
 def read_clocks(live: Any) -> dict[str, Any]:
     """Seconds that have elapsed, by attribute; None where the clock has not been started."""
-    moments = {name: (clock, vars(live)[name]) for name, clock in clocks_of(live).items()}
+    clocks = clocks_of(live)
+    if not clocks:
+        return {}
+    moments = {name: (clock, vars(live)[name]) for name, clock in clocks.items()}
     return {
         name: None if numpy.array_equal(moment, NEVER) else clock() - moment
         for name, (clock, moment) in moments.items()

@@ -62,8 +62,8 @@ def capture_simulation(env: Any) -> dict[str, Any]:
     spec = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     state = numpy.zeros(mujoco.mj_stateSize(env.model, spec))
     mujoco.mj_getState(env.model, env.data, state, spec)
-    live = ((name, getattr(env.data, name, None)) for name in DERIVED)
-    derived = {name: array.copy() for name, array in live if array is not None}
+    data = env.data
+    derived = {name: array.copy() for name in DERIVED if (array := getattr(data, name, None)) is not None}
     return {"integration": state, "derived": derived, "model": Later(_digest, _content(env.model))}
 
 

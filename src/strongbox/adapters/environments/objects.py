@@ -45,7 +45,7 @@ def capture_object(live: Any, place: str, notes: Notes, *, harmless: frozenset[s
 def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], depth: int) -> dict[str, Any]:
     copies: dict[str, Any] = {}
     growing = hold_growing(live)
-    attributes = list(attributes_of(live))
+    attributes = attributes_of(live)
     state: dict[str, Any] = {
         "class": class_name(live),
         "attributes": Later(_settle_each, copies),
@@ -204,7 +204,7 @@ def restore_attributes(
 def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
     """Attributes that were not there yet, and are here already, go; others that the state lacks are reported."""
     made = _MADE.get(id(live), (None, None))[1]
-    for name, value in list(attributes_of(live, harmless)):
+    for name, value in attributes_of(live, harmless):
         if name in attributes or name in OVERWRITTEN or not _is_plain(value):
             continue
         if hasattr(type(live), name) or (made is not None and name not in made):

@@ -57,14 +57,17 @@ def class_name(live: Any) -> str:
     return type(live).__qualname__
 
 
-def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> Iterator[tuple[str, Any]]:
+def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> list[tuple[str, Any]]:
     """The attributes of an object that may be state, by name."""
-    clocks, space = clocks_of(live), loaded_classes("gymnasium", "Space")
-    for name, value in list(vars(live).items()):
-        if name in IGNORED or name in harmless or name in clocks or (name == "results_writer" and has_log(live)):
-            continue
-        if not isinstance(value, space):
-            yield name, value
+    elsewhere = {*harmless, *clocks_of(live)}
+    if has_log(live):
+        elsewhere.add("results_writer")
+    space = loaded_classes("gymnasium", "Space")
+    return [
+        (name, value)
+        for name, value in vars(live).items()
+        if name not in IGNORED and name not in elsewhere and not isinstance(value, space)
+    ]
 
 
 def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:

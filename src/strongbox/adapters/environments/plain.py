@@ -33,11 +33,13 @@ MOST_PARTS = 1_000_000
 """Numbers, texts and containers in the data of one attribute."""
 DEEPEST = 16
 INTEGER_BITS = 4096
+SMALL = 1 << 63
 KEY_BITS = 60
 MOST_TUPLE_KEYS = 4096
 MOST_KEY_ITEMS = 64
 
 SCALARS = frozenset({type(None), bool, float, complex, str, bytes})
+NAMES = frozenset({str})
 SEQUENCES = (list, tuple, deque)
 SETS = (set, frozenset)
 MAPPINGS = (dict, OrderedDict)
@@ -56,7 +58,8 @@ def copy_plain(value: Any, *, most: int = MOST_PARTS) -> Any:
 
 def hold_plain(value: Any) -> Any:
     """A copy as of :func:`copy_plain`; where the value is a generator, its state is copied and read later."""
-    if type(value) in SCALARS:
+    kind = type(value)
+    if kind in SCALARS or (kind is int and -SMALL < value < SMALL):
         return value
     return hold_generator(value) if is_generator(value) else copy_plain(value)
 
@@ -81,7 +84,9 @@ class _Copier:
             items = self._copy_items(value, depth + 1)
             return deque(items, value.maxlen) if kind is deque else kind(items)
         if kind in MAPPINGS:
-            return kind((self._key(key), self.copy(item, depth + 1)) for key, item in value.items())
+            if not NAMES.issuperset(map(type, value)):
+                value = {self._key(key): item for key, item in value.items()}
+            return kind([(key, self.copy(item, depth + 1)) for key, item in value.items()])
         if kind in SETS:
             return kind(self._key(item) for item in value)
         if kind is bytearray:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["capture_spaces", "restore_spaces"]
 
+ALONE = ("Box", "Discrete", "MultiBinary", "MultiDiscrete", "Text")
+"""Gymnasium's spaces with no other space inside; a class derived from one may have some."""
+
 
 def capture_spaces(live: Any) -> dict[str, list[Later | None]]:
     """The generators of each space, by the attribute that holds it: the outer space's first; the values later."""
@@ -63,6 +66,8 @@ def _write(space: gymnasium.Space[Any], state: RandomGenerator | None) -> None:
 
 def _parts(space: gymnasium.Space[Any]) -> Iterator[gymnasium.Space[Any]]:
     yield space
+    if type(space) in loaded_classes("gymnasium.spaces", *ALONE):
+        return
     inner = getattr(space, "spaces", ())
     for part in inner.values() if isinstance(inner, Mapping) else inner:
         yield from _parts(part)

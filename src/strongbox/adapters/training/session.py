@@ -39,6 +39,7 @@ from .pending import capture_pending, continue_iterations, restore_pending
 from .saved import Saved, read_saved
 from .settings import is_state
 from .staging import Staging
+from .state_dicts import StateDicts
 
 __all__ = ["Captured", "Session"]
 
@@ -90,7 +91,8 @@ class Session:
         self.iterations = 0
         self._environment = environment
         self._callback: BaseCallback | None = None
-        self._staging = Staging()
+        self._state_dicts = StateDicts()
+        self._variables = Staging()
         self._positions = LogPositions()
         self._before_draw: dict[str, Any] = {}
         self._end_iterations: Callable[[], None] | None = None
@@ -223,8 +225,9 @@ class Session:
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
-        agent = hold_agent(model, exclude=OBSERVED, environment=self._known_environment)
-        staged = self._staging.copy({"parameters": agent.parameters, "variables": agent.variables})
+        parameters = self._state_dicts.copy(model)
+        agent = hold_agent(model, exclude=OBSERVED, environment=self._known_environment, parameters=parameters)
+        variables = self._variables.copy(agent.variables)
         environments = capture_environments(self._environment)
         callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
@@ -242,7 +245,7 @@ class Session:
             inexact["replay_buffer"] = "it was left out, as replay=False asks"
         return Captured(
             kind=type(model),
-            agent=replace(agent, **staged),
+            agent=replace(agent, variables=variables),
             normalization=normalization,
             noise=type(getattr(model, NOISE, None)).__name__,
             resume=resume,
