@@ -1,11 +1,11 @@
 """What Monitor remembers of every episode there ever was: copied once, and sent once by a worker to its parent.
 
-Here the lists are copied as :mod:`strongbox.adapters.growing` says. A worker process has no background: it would hold
-up training with all that it copies, pickles and sends. So the parent, too, keeps a copy of each list, and says how
-many items it has of which copy; the worker answers with the items behind them, or with everything where it has another
-copy. It has another one whenever the list is not the one of before with more behind it. That no older item was changed
-by hand is found before the answer, since what is sent is not looked at again: a comparison of two lists that hold the
-same objects takes a nanosecond for each.
+Here the lists are copied as :mod:`strongbox.adapters.growing` says. A worker process has no background: training waits
+while it copies, pickles and sends. So the parent, too, keeps a copy of each list, and says how many items it has of
+which copy in the worker, by a mark that no two copies have; the worker answers with the items behind these. Where its
+list is not the one of before with more behind it, it makes another copy, which the parent knows nothing of, and sends
+everything. An older item that was changed by hand is looked for before the answer: to compare two lists that hold the
+same objects takes a nanosecond or a few for each.
 """
 
 from __future__ import annotations

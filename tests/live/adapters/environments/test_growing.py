@@ -36,11 +36,11 @@ def monitor(episodes: int = 3) -> Any:
     return live
 
 
-def add(live: Monitor, episodes: int) -> None:
+def add(live: Monitor, episodes: int, length: int = 7) -> None:
     for _ in range(episodes):
         count = len(live.episode_returns)
         live.episode_returns.append(count + 0.5)
-        live.episode_lengths.append(7)
+        live.episode_lengths.append(length)
         live.episode_times.append(count / 8)
 
 
@@ -119,8 +119,8 @@ class Scripted(Monitor):
     def __init__(self) -> None:
         super().__init__(gymnasium.make("CartPole-v1"))
 
-    def add(self, episodes: int) -> None:
-        add(self, episodes)
+    def add(self, episodes: int, length: int = 7) -> None:
+        add(self, episodes, length)
 
     def replace(self) -> None:
         self.episode_lengths = [3] * len(self.episode_lengths)
@@ -249,8 +249,7 @@ def test_a_worker_that_was_started_again_sends_everything() -> None:
     env.env_method("add", 3)
     capture_environments(env)
     restart(env, 1, lambda: shared)
-    env.env_method("add", 6)
-    env.env_method("change", indices=1)
+    env.env_method("add", 6, 8)
     now = lists_of_workers(env)
     assert [len(own["episode_returns"]) for own in now] == [13, 10]
     assert captured_lists(capture_environments(env)) == now
