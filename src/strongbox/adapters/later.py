@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Later", "settle"]
+__all__ = ["Later", "LeftToParent", "settle"]
 
 
 class Later:
@@ -20,6 +20,15 @@ class Later:
     def __init__(self, make: Callable[..., Any], *arguments: Any) -> None:
         self.make = make
         self.arguments = arguments
+
+
+class LeftToParent(Later):
+    """What a worker process passes over, and its parent makes: once it has come out of the pipe, it is as any other."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Later, (self.make, *self.arguments)
 
 
 def settle(tree: Any) -> Any:

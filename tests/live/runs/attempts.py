@@ -95,7 +95,7 @@ def attempt(order: dict[str, Any]) -> None:
 
     torch.set_num_threads(1)
     case, folder = CASES[order["case"]], Path(order["folder"])
-    callbacks = case.callbacks()
+    callbacks = case.callbacks(folder)
     if order.get("run") is None:
         model = case.make_model(folder)
         for length in case.lengths:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Bits(BitFlippingEnv):
         self._obs_space.np_random.bit_generator.state = state["generator"]
 
 
-def no_callbacks() -> list[BaseCallback]:
+def no_callbacks(folder: Path) -> list[BaseCallback]:
     return []
 
 
@@ -96,7 +96,7 @@ class Case:
     kills: tuple[int, ...] = (60, 120)
     log: tuple[str, ...] = ()
     learn: dict[str, Any] = field(default_factory=dict)
-    callbacks: Callable[[], list[BaseCallback]] = no_callbacks
+    callbacks: Callable[[Path], list[BaseCallback]] = no_callbacks
 
     def make_model(self, folder: Path) -> Any:
         """The model of the script, with logs in a folder."""
@@ -114,16 +114,14 @@ def vectorized(
     count: int = 1,
     *,
     normalize: bool = False,
-    processes: bool = False,
     monitor: bool = False,
     **options: Any,
 ) -> Callable[[Path], VecEnv]:
     """Environments of gymnasium's, as SB3 makes them."""
 
     def make(folder: Path) -> VecEnv:
-        kind = SubprocVecEnv if processes else DummyVecEnv
         place = str(folder / "monitor") if monitor else None
-        env: VecEnv = make_vec_env(name, n_envs=count, vec_env_cls=kind, monitor_dir=place, **options)
+        env: VecEnv = make_vec_env(name, n_envs=count, monitor_dir=place, **options)
         return VecNormalize(env) if normalize else env
 
     return make
@@ -141,13 +139,15 @@ def goals(folder: Path) -> VecEnv:
     return DummyVecEnv([functools.partial(Bits, n_bits=4, max_steps=6, continuous=True)])
 
 
-def evaluation(name: str, *, normalize: bool = False, **options: Any) -> EvalCallback:
-    env: VecEnv = make_vec_env(name, n_envs=1, seed=11)
+def evaluation(
+    name: str, *, normalize: bool = False, processes: Mapping[str, Any] = {}, **options: Any
+) -> EvalCallback:
+    env: VecEnv = make_vec_env(name, n_envs=1, seed=11, **processes)
     env = VecNormalize(env, training=False) if normalize else env
     return EvalCallback(env, eval_freq=30, n_eval_episodes=2, verbose=0, **options)
 
 
-def ppo_callbacks() -> list[BaseCallback]:
+def ppo_callbacks(folder: Path) -> list[BaseCallback]:
     after = StopTrainingOnNoModelImprovement(max_no_improvement_evals=50, min_evals=1)
     return [evaluation("CartPole-v1", callback_after_eval=after), EveryNTimesteps(40, Counting())]
 
@@ -156,6 +156,9 @@ def noise(kind: type[Any], size: int) -> Any:
     return kind(numpy.zeros(size), 0.3 * numpy.ones(size))
 
 
+FORKED: dict[str, Any] = {"vec_env_cls": SubprocVecEnv, "vec_env_kwargs": {"start_method": "fork"}}
+"""Worker processes that are there at once."""
+
 CASES: dict[str, Case] = {
     "a2c": Case(
         algorithm=A2C,
@@ -163,6 +166,16 @@ CASES: dict[str, Case] = {
         options={"n_steps": 5, "policy_kwargs": SMALL, "learning_rate": LinearSchedule(0.01, 0.001, 1.0)},
         learn={"log_interval": 3},
         log=("csv", "json", "log"),
+    ),
+    "a2c-workers": Case(
+        algorithm=A2C,
+        environment=vectorized("CartPole-v1", 2, monitor=True, **FORKED),
+        options={"n_steps": 5, "policy_kwargs": SMALL},
+        callbacks=lambda folder: [evaluation("CartPole-v1", processes=FORKED, log_path=str(folder / "kept"))],
+        every=20,
+        lengths=(300,),
+        kills=(90, 180),
+        learn={"log_interval": 2},
     ),
     "ppo": Case(
         algorithm=PPO,
@@ -173,7 +186,7 @@ CASES: dict[str, Case] = {
     ),
     "ppo-processes": Case(
         algorithm=PPO,
-        environment=vectorized("LunarLander-v3", 2, normalize=True, processes=True),
+        environment=vectorized("LunarLander-v3", 2, normalize=True, vec_env_cls=SubprocVecEnv),
         options={**PPO_LIKE, "clip_range": LinearSchedule(0.3, 0.1, 1.0), "target_kl": 0.05},
         kills=(60,),
     ),
@@ -189,7 +202,7 @@ CASES: dict[str, Case] = {
         algorithm=TRPO,
         environment=vectorized("Pendulum-v1", normalize=True),
         options={"n_steps": 16, "batch_size": 8, "policy_kwargs": SMALL, "n_critic_updates": 2},
-        callbacks=lambda: [evaluation("Pendulum-v1", normalize=True)],
+        callbacks=lambda _: [evaluation("Pendulum-v1", normalize=True)],
     ),
     "recurrent": Case(
         algorithm=RecurrentPPO,
@@ -213,7 +226,7 @@ CASES: dict[str, Case] = {
         kills=(60, 150, 200),
         learn={"reset_num_timesteps": False},
         log=("tensorboard_log",),
-        callbacks=lambda: [StopTrainingOnMaxEpisodes(1000)],
+        callbacks=lambda _: [StopTrainingOnMaxEpisodes(1000)],
     ),
     "dqn-atari": Case(
         algorithm=DQN,

@@ -27,8 +27,8 @@ from strongbox.adapters.training.callbacks import walk_callbacks
 
 __all__ = ["fingerprint"]
 
-TIMES = frozenset(("t", "time/fps", "time/time_elapsed", "start_time", "tensorboard_log"))
-"""Names of what the clock of the wall decides."""
+TIMES = frozenset(("t", "time/fps", "time/time_elapsed", "start_time", "tensorboard_log", "log_path"))
+"""Names of what the clock of the wall decides, and of folders for logs."""
 
 ELSEWHERE = frozenset(
     ("env", "_vec_normalize_env", "_logger", "policy", "rollout_buffer", "replay_buffer", "device", "policy_class")
@@ -44,6 +44,7 @@ def fingerprint(model: Any, callbacks: list[BaseCallback], folder: Path) -> dict
     found.update(_digests(_of_buffer(model), "replay"))
     found.update(_digests(_of_statistics(model.get_vec_normalize_env()), "statistics"))
     found.update(_digests([random.getstate(), numpy.random.get_state(), torch.get_rng_state()], "random"))
+    found.update(_digests(_of_monitors(model.env), "episodes"))
     for number, callback in enumerate(callbacks):
         for place, part in walk_callbacks(callback):
             found.update(_digests({k: v for k, v in vars(part).items() if _is_plain(v)}, f"callback {number} {place}"))
@@ -65,6 +66,12 @@ def _of_buffer(model: Any) -> dict[str, Any]:
 def _of_statistics(live: Any) -> dict[str, Any]:
     names = ("obs_rms", "ret_rms", "returns", "old_obs", "old_reward")
     return {} if live is None else {name: getattr(live, name) for name in names}
+
+
+def _of_monitors(env: Any) -> dict[str, Any]:
+    """What the Monitor of each environment remembers of its episodes."""
+    names = ("episode_returns", "episode_lengths", "total_steps")
+    return {name: env.get_attr(name) for name in names if env.has_attr(name)}
 
 
 def _more_steps(model: Any) -> Iterator[Any]:

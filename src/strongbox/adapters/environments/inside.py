@@ -10,7 +10,7 @@ from .layers import capture_layers, restore_layers, watch_layers
 from .notes import Notes
 from .parts import class_name
 from .worker_loops import capture_loops, finish_resets, restore_loops
-from .workers import call_workers
+from .workers import call_workers, capture_workers
 
 __all__ = ["Inside", "find_inside"]
 
@@ -104,7 +104,7 @@ class _Workers:
         call_workers(self._vector, "strongbox_watch")
 
     def capture(self, notes: Notes) -> list[tuple[Any, Notes]]:
-        return call_workers(self._vector, "strongbox_capture")
+        return capture_workers(self._vector)
 
     def restore(self, states: list[Any], notes: Notes) -> list[dict[str, str]]:
         return call_workers(self._vector, "strongbox_restore", [(state, dict(notes.copies)) for state in states])

@@ -16,19 +16,21 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy
 
 from ...errors import CheckpointError
 from ..later import settle
 from ..random_states import hold_random_states, restore_random_states
+from .growing import NewItems, join_items, only_new
 from .layers import capture_layers, restore_layers, watch_layers
 from .notes import Notes
 
 if TYPE_CHECKING:
     import gymnasium
 
-__all__ = ["call_workers", "exchange", "install"]
+__all__ = ["call_workers", "capture_workers", "exchange", "install"]
 
 MARKER = "strongbox_ready"
 
@@ -56,6 +58,22 @@ def call_workers(env: Any, name: str, arguments: Sequence[tuple[Any, ...]] | Non
         if problem:
             raise CheckpointError(f"environment {index}, in its worker process: {problem}")
     return [answer for _, answer in answers]
+
+
+_KNOWN: WeakKeyDictionary[Any, list[dict[str, list[Any]]]] = WeakKeyDictionary()
+"""For each worker of an environment, what this process has of the lists there that only grow."""
+
+
+def capture_workers(env: Any) -> list[tuple[dict[str, Any], Notes]]:
+    """The state of the environment of every worker, and what there is to say about it.
+
+    Lists that only grow come as what is new of them, and are put together when the state is settled.
+    """
+    known = _KNOWN.get(env) or [{} for _ in range(env.num_envs)]
+    counts = [({mark: len(items) for mark, items in own.items()},) for own in known]
+    answers = call_workers(env, "strongbox_capture", counts)
+    _KNOWN[env] = [join_items(news, own) for (*_, news), own in zip(answers, known, strict=True)]
+    return [(state, notes) for state, notes, _ in answers]
 
 
 def exchange(env: Any, command: str, given: Sequence[Any]) -> list[Any]:
@@ -121,10 +139,16 @@ def _method(function: Callable[..., Any]) -> Callable[..., tuple[str, Any]]:
     return call
 
 
-def capture_worker(env: gymnasium.Env[Any, Any]) -> tuple[dict[str, Any], Notes]:
-    """The layers of an environment, and the random states of the process in which it lives."""
-    state, notes = capture_layers(env)
-    return settle({**state, RANDOM: hold_random_states()}), notes
+def capture_worker(
+    env: gymnasium.Env[Any, Any], known: Mapping[str, int]
+) -> tuple[dict[str, Any], Notes, list[NewItems]]:
+    """The layers of an environment, and the random states of the process in which it lives.
+
+    Of lists that only grow, ``known`` says how many items the parent has.
+    """
+    with only_new(known) as news:
+        state, notes = capture_layers(env)
+    return settle({**state, RANDOM: hold_random_states()}), notes, news
 
 
 def restore_worker(env: gymnasium.Env[Any, Any], state: Any, copies: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import types
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy
 from stable_baselines3.common import callbacks as sb3
@@ -22,6 +23,7 @@ from ...limits import DEFAULT_LIMITS
 from ...values import find_opaque, to_portable, to_value
 from ..environments import capture_environments, restore_environments, watch_environments
 from ..foreign import pickle_bounded, read_nodes
+from ..growing import GrowingCopy
 from ..restore import Restorer
 from .unknown import may_remember, remember_settings, state_names
 
@@ -115,7 +117,7 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], lo
     state: dict[str, Any] = {name: int(getattr(callback, name)) for name in ALL}
     for kind in KNOWN:
         if isinstance(callback, kind):
-            state.update({name: _plain(getattr(callback, name)) for name in KNOWN[kind]})
+            state.update({name: _hold(callback, name) for name in KNOWN[kind]})
     if callable(getattr(callback, "state_dict", None)) and callable(getattr(callback, "load_state_dict", None)):
         _capture_own(callback, place, state, inexact)
     elif type(callback) not in KNOWN:
@@ -129,6 +131,21 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], lo
         logs.update(captured.logs)
         inexact.update({f"callback {place}: {name}": reason for name, reason in captured.inexact.items()})
     return state
+
+
+_COPIES: WeakKeyDictionary[sb3.BaseCallback, dict[str, GrowingCopy]] = WeakKeyDictionary()
+"""Copies of the lists of callbacks: those of ``EvalCallback`` grow with every evaluation."""
+
+
+def _hold(callback: sb3.BaseCallback, name: str) -> Any:
+    """An attribute of SB3's own, copied; of a list that was copied before, only what is new."""
+    value = getattr(callback, name)
+    if type(value) is not list:
+        return _plain(value)
+    copies = _COPIES.setdefault(callback, {})
+    if name not in copies or not copies[name].goes_on(value):
+        copies[name] = GrowingCopy(value, _plain)
+    return copies[name].hold()
 
 
 def _plain(value: Any) -> Any:
