@@ -102,6 +102,8 @@ class LiveRun:
             raise CheckpointError("expected to resume a run once, found that it has an agent.", path=self.path)
         self._lock = self.folder.lock()
         try:
+            if self.folder.is_run:
+                self.folder.read()  # Nothing is swept where a later version may have written what is not understood.
             swept = self.folder.sweep()
             checkpoint = self.folder.newest()
             self._tell_damaged(checkpoint)
