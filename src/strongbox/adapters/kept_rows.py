@@ -53,12 +53,17 @@ class KeptRows:
         self._factors: dict[tuple[str, int], Array] = {}
         self._next = 0
 
+    @property
+    def capacity(self) -> int:
+        """Rows of the ring."""
+        return len(self._numbers)
+
     def keep(self, place: int, rows: Mapping[str, Array]) -> None:
         """Take note of rows (n, environments, …) of every column that stand at ``place``, and may go round the end."""
-        capacity, count = len(self._numbers), len(next(iter(rows.values())))
+        count = len(next(iter(rows.values())))
         for start, stop in chunks(0, count, rows):
             numbers = self._numbers_of(rows, start, stop)
-            self._numbers[(place + numpy.arange(start, stop)) % capacity] = numbers
+            self._numbers[(place + numpy.arange(start, stop)) % self.capacity] = numbers
 
     def changed(self, columns: Mapping[str, Array], old: OldRows, *, most: int) -> Array:
         """The places of old rows that are no longer what was kept, ascending.
@@ -69,11 +74,11 @@ class KeptRows:
         changed = [numpy.empty(0, numpy.int64)]
         for start, stop in self._turn(columns, most):
             places = numpy.arange(start, stop)
-            if old.among(places, len(self._numbers)).any():
+            if old.among(places, self.capacity).any():
                 differs = self._differ(columns, start, stop)
-                changed.append(places[differs & old.among(places, len(self._numbers))])
+                changed.append(places[differs & old.among(places, self.capacity)])
                 most -= (stop - start) * row_bytes(columns)
-            self._next = stop % len(self._numbers)
+            self._next = stop % self.capacity
             if most <= 0:
                 break
         return numpy.unique(numpy.concatenate(changed))
@@ -98,7 +103,7 @@ class KeptRows:
 
     def _differ_round(self, columns: Mapping[str, Array], place: int, count: int) -> Array:
         """The same of rows that may go round the ring's end."""
-        start, capacity = place % len(self._numbers), len(self._numbers)
+        start, capacity = place % self.capacity, self.capacity
         if start + count <= capacity:
             return self._differ(columns, start, start + count)
         straight = self._differ(columns, start, capacity)
@@ -107,7 +112,7 @@ class KeptRows:
     def _turn(self, columns: Mapping[str, Array], most: int) -> Iterator[tuple[int, int]]:
         """Once round the ring, beginning where the last turn has ended."""
         begin = self._next
-        yield from chunks(begin, len(self._numbers), columns, most)
+        yield from chunks(begin, self.capacity, columns, most)
         yield from chunks(0, begin, columns, most)
 
     def _numbers_of(self, columns: Mapping[str, Array], start: int, stop: int) -> Array:

@@ -48,8 +48,8 @@ CURRENT_STARTS = "current_ep_start"
 LOST_INFOS = "infos left out"
 """The setting that says why infos were left out, where some were."""
 
-SMALL_RING = 1 << 20
-"""Bytes of a ring that is looked at as a whole while training stands still: half a millisecond."""
+SMALL_RING = 256 << 10
+"""Bytes of a ring that is looked at as a whole while training stands still, in a third of a millisecond."""
 WITNESSES = 64
 """Rows that tell whether training went round the ring."""
 IN_BACKGROUND = 32 << 20
@@ -124,10 +124,12 @@ class ReplayRecorder:
         """
         buffer, ahead = self.buffer, rows_ahead(self.buffer)
         columns, late = live_columns(buffer), late_columns(buffer)
+        if self._kept.capacity != buffer.buffer_size:
+            self._kept, self._mark = KeptRows(buffer.buffer_size), None
         if self._is_small:
             self.look()
         added = self._added(steps)
-        if added is not None:
+        if added is not None and not self._is_small:
             added += self._kept.reach(columns, self._old_rows(added))
         count = min((buffer.size() if added is None else added) + ahead, buffer.buffer_size)
         place = (buffer.pos + ahead - count) % buffer.buffer_size

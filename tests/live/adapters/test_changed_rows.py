@@ -264,7 +264,28 @@ def test_a_ring_that_training_went_round_unseen_is_not_judged(kept: Kept) -> Non
     assert kept.copied == FULL
 
 
-@pytest.mark.parametrize("case", [case for case in SMALL_CASES if not case.startswith("Atari")])
+LARGER = ("dictionary with images", "Atari frames", "Atari frames, optimize_memory_usage")
+"""Cases whose ring has few rows, and many bytes."""
+
+
+def test_a_buffer_that_was_made_larger_is_kept_anew(tmp_path: Path) -> None:
+    kept = Kept(LARGE_CASES["plain"](), tmp_path)
+    kept.add(500)
+    assert kept.checkpoint() == {}
+    larger = ReplayBuffer(2 * FULL, WIDE, DISCRETE, **OPTIONS)
+    for name, array in live_columns(kept.buffer).items():
+        getattr(larger, name)[:FULL] = array
+        setattr(kept.buffer, name, getattr(larger, name))
+    kept.buffer.buffer_size = 2 * FULL
+    kept.add(20)
+    assert kept.checkpoint() == {}
+    assert kept.copied == 520
+    kept.buffer.rewards[500] = 0.125
+    assert kept.checkpoint() == {}
+    assert kept.copied == 20
+
+
+@pytest.mark.parametrize("case", [case for case in SMALL_CASES if case not in LARGER])
 def test_in_a_small_ring_a_change_is_in_the_very_next_checkpoint(case: str, tmp_path: Path) -> None:
     model = SMALL_CASES[case]()
     capacity, steps = model.replay_buffer.buffer_size, 0

@@ -227,6 +227,14 @@ CASES: dict[str, Case] = {
         log=("tensorboard_log",),
         callbacks=lambda: [StopTrainingOnMaxEpisodes(1000)],
     ),
+    "dqn-often": Case(  # so many checkpoints that small segments are made one
+        algorithm=DQN,
+        environment=vectorized("CartPole-v1"),
+        options={**OFF_POLICY, "buffer_size": 800},
+        lengths=(620,),
+        every=8,
+        kills=(530, 570),
+    ),
     "dqn-relabelled": Case(
         algorithm=DQN,
         environment=vectorized("CartPole-v1"),
