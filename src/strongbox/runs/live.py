@@ -110,13 +110,13 @@ class LiveRun:
             if checkpoint is not None:
                 self._preserve_logs(checkpoint)
             session = make_session()
-            self.folder.begin(
-                algorithm=self._algorithm(session), environment=session.environment_id, durable=self._durable
-            )
+            if checkpoint is None or self.folder.is_run:
+                self._begin(session)
             self._opened.check_folder()
             session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
             if checkpoint is not None:
                 self._take(session, checkpoint, swept)
+                self._begin(session)  # Where run.json was taken away, the checkpoint has told first whose run it is.
             else:
                 self.report = RunReport(path=self.path, swept=swept)
         except BaseException:
@@ -124,6 +124,10 @@ class LiveRun:
             raise
         self._session = session
         self._writer = BackgroundWriter()
+
+    def _begin(self, session: Session) -> None:
+        """Write ``run.json``, or hold the agent against it."""
+        self.folder.begin(algorithm=self._algorithm(session), environment=session.environment_id, durable=self._durable)
 
     def _algorithm(self, session: Session) -> str:
         """The full name of what is trained; a script's own class has another module where the script is imported."""

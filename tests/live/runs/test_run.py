@@ -577,3 +577,13 @@ def test_a_broken_run_file_is_never_overwritten_and_the_run_goes_on_without_it(
     assert {file for file in before if before[file] != after.get(file)} <= {tmp_path / "lock"}
     path.rename(tmp_path / "moved away")
     assert weights(train(tmp_path, make_ppo(), 32)) == weights(trained)
+
+
+def test_an_agent_that_does_not_fit_is_not_written_into_a_run_without_its_file(tmp_path: Path) -> None:
+    trained = train(tmp_path, make_ppo(), 32)
+    (tmp_path / "run.json").unlink()
+    with strongbox.Run(tmp_path) as run, pytest.raises(CheckpointError, match="cannot go on in the agent"):
+        run.resume(lambda: A2C("MlpPolicy", "CartPole-v1", policy_kwargs={**SMALL}, device="cpu"))
+    assert not (tmp_path / "run.json").exists()
+    assert weights(train(tmp_path, make_ppo(), 32)) == weights(trained)
+    assert (tmp_path / "run.json").exists()
