@@ -91,8 +91,9 @@ def keep(session: Session, captured: Captured, store: ReplayStore, folder: RunFo
     """What the background writer does with what was captured."""
     assert captured.replay is not None
     assert session.recorder is not None
+    changed = session.recorder.look_meanwhile(captured.replay)
     manifest: ReplayManifest = store.write(captured.replay)
-    write_checkpoint(folder, step=step, contents=captured.contents, replay=manifest.to_json())
+    write_checkpoint(folder, step=step, contents=captured.contents, replay=manifest.to_json(), inexact=changed)
     session.recorder.confirm(captured.replay, manifest)
 
 

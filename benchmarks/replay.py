@@ -21,7 +21,8 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.env_util import make_atari_env, make_vec_env
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack, VecTransposeImage
 
-from strongbox.adapters.replay import ReplayRecorder, live_columns, restore_replay
+from strongbox.adapters.replay import ReplayRecorder, restore_replay
+from strongbox.adapters.replay_columns import live_columns
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore
 
 from .measure import alternate, milliseconds, ratio, seconds, table

@@ -4,24 +4,41 @@ Training stands still for one copy: the rows that were added since the last chec
 used again each time. Everything after that looks at the copies alone.
 
 A buffer says where its next row goes and whether it went round, and nothing of how often. How many rows were added
-follows from the steps that the caller counts; it is held against the position, and against the newest row of the last
-checkpoint, which must be there unchanged. Where they do not agree, the whole buffer is copied: a buffer that was
-emptied, replaced in place or truncated costs bytes, never exactness. What no check of one row can see is a change of
-older rows by hand: who makes one calls :meth:`ReplayRecorder.forget`.
+follows from the steps that the caller counts; it is held against the position. Where they do not agree, the whole
+buffer is copied: a buffer that was emptied or replaced in place costs bytes, never exactness.
+
+Rows that were kept may be changed by hand: rewards given anew, an episode truncated, a script that edits the arrays. So
+they are held against what they were when they were kept (``kept_rows``). The newest are looked at while training stands
+still, and copied again where they were changed. All others have their turn in the background, some at each checkpoint:
+a checkpoint that holds what is no longer so says it, and the next one copies the whole buffer. Who reads rows while
+training goes on must not take one that is being written for a changed one. A small ring, round which training goes in
+no time, is looked at where it stands still.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy
 from stable_baselines3 import HerReplayBuffer
-from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
+from stable_baselines3.common.buffers import ReplayBuffer
 
 from ..errors import CheckpointError
 from ..values.checks import Array
+from .kept_rows import KeptRows, OldRows, changed_reason
+from .replay_columns import (
+    INFOS,
+    KNOWN_ATTRIBUTES,
+    filled_rows,
+    followed,
+    late_columns,
+    late_rows,
+    live_columns,
+    live_infos,
+    rows_ahead,
+)
 from .replay_infos import infos_from_texts, infos_to_texts
 
 __all__ = ["CapturedReplay", "ReplayReader", "ReplayRecorder", "check_fit", "replay_inexact", "restore_replay"]
@@ -30,7 +47,15 @@ CURRENT_STARTS = "current_ep_start"
 """The setting that holds where the running episode of each environment began."""
 LOST_INFOS = "infos left out"
 """The setting that says why infos were left out, where some were."""
-INFOS = "infos"
+
+SMALL_RING = 256 << 10
+"""Bytes of a ring that is looked at as a whole while training stands still, in a third of a millisecond."""
+WITNESSES = 64
+"""Rows that tell whether training went round the ring."""
+IN_BACKGROUND = 32 << 20
+"""Bytes that are looked at for each checkpoint while training goes on: 13 ms, beside 35 or more for all else."""
+AT_THE_END = 512 << 20
+"""Bytes that are looked at where training has ended, and waits for its last checkpoint anyway: 0.2 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +79,7 @@ class CapturedReplay:
     base: Any
     steps: int
     inexact: Mapping[str, str]
+    edition: int
 
 
 class ReplayReader(Protocol):
@@ -65,13 +91,13 @@ class ReplayReader(Protocol):
 
 @dataclass(frozen=True)
 class Mark:
-    """A point up to which a buffer is committed, and its newest row then (None where it was empty)."""
+    """A point up to which a buffer is committed; ``edition`` as in :class:`ReplayRecorder`."""
 
     steps: int
     position: int
     full: bool
     manifest: Any
-    witness: Mapping[str, Array] | None
+    edition: int
 
 
 class ReplayRecorder:
@@ -84,6 +110,9 @@ class ReplayRecorder:
         check_kind(buffer)
         self.buffer = buffer
         self._mark: Mark | None = None
+        self._kept = KeptRows(buffer.buffer_size)
+        self._edition = 0
+        """How often rows were said, or found, to be changed: what was kept of an earlier edition is not built on."""
         self._staging: dict[str, Array] = {}
         self._lost_infos: str | None = None
 
@@ -94,10 +123,16 @@ class ReplayRecorder:
         at most to the size of the buffer.
         """
         buffer, ahead = self.buffer, rows_ahead(self.buffer)
+        columns, late = live_columns(buffer), late_columns(buffer)
+        if self._kept.capacity != buffer.buffer_size:
+            self._kept, self._mark = KeptRows(buffer.buffer_size), None
+        if self._is_small:
+            self.look()
         added = self._added(steps)
+        if added is not None and not self._is_small:
+            added += self._kept.reach(columns, self._old_rows(added))
         count = min((buffer.size() if added is None else added) + ahead, buffer.buffer_size)
         place = (buffer.pos + ahead - count) % buffer.buffer_size
-        columns, late = live_columns(buffer), late_columns(buffer)
         rows = {name: self._copy(name, array, place, count) for name, array in columns.items()}
         rows.update(self._texts(place, count))
         return CapturedReplay(
@@ -113,7 +148,41 @@ class ReplayRecorder:
             base=None if added is None or self._mark is None else self._mark.manifest,
             steps=steps,
             inexact=replay_inexact(buffer, self._lost_infos),
+            edition=self._edition,
         )
+
+    def look(self) -> None:
+        """Look for changed rows where training stands still; the next capture copies the whole buffer where one is."""
+        if self._mark is not None:
+            added = (self.buffer.pos - self._mark.position) % self.buffer.buffer_size
+            if len(self._kept.changed(live_columns(self.buffer), self._old_rows(added), most=AT_THE_END)):
+                self.forget()
+
+    def look_meanwhile(self, captured: CapturedReplay) -> dict[str, str]:
+        """Look for changed rows while training goes on, in any thread; gives what is inexact in what was captured.
+
+        A row that was changed since the capture counts, too: then it says too much, never too little.
+        """
+        buffer, ahead = self.buffer, rows_ahead(self.buffer)
+        if captured.base is None or self._is_small:
+            return {}
+        last, moved = captured.position, 0
+
+        def written() -> int:
+            nonlocal last, moved
+            now = buffer.pos
+            last, moved = now, moved + (now - last) % captured.capacity
+            return moved + ahead + 1  # the row of the position may be half written
+
+        # To sample n steps, SB3 sets the newest row's timeout for a moment.
+        copied = max(len(next(iter(captured.rows.values()))) - ahead, 1)
+        low = 0 if captured.full else captured.capacity - captured.position
+        old = OldRows(position=captured.position, low=low, high=captured.capacity - copied, written=written)
+        changed = self._kept.changed(live_columns(buffer), old, most=IN_BACKGROUND)
+        if not len(changed) or self._went_round(captured):
+            return {}
+        self.forget()
+        return {"replay_buffer": changed_reason(changed)}
 
     def confirm(self, captured: CapturedReplay, manifest: Any) -> None:
         """Take note that what was captured last is committed in ``manifest``; the next capture builds on it.
@@ -121,37 +190,53 @@ class ReplayRecorder:
         Without it, the next capture copies the same rows again and those since: a checkpoint that failed or was
         skipped needs no care. To be called before the next capture.
         """
-        newest = len(next(iter(captured.rows.values()))) - 1 - rows_ahead(self.buffer)
-        witness = self._mark.witness if self._mark is not None else None
-        if newest >= 0:
-            witness = {name: captured.rows[name][newest].copy() for name in live_columns(self.buffer)}
-        self._mark = Mark(captured.steps, captured.position, captured.full, manifest, witness)
+        self._kept.keep(captured.place, {name: rows for name, rows in captured.rows.items() if name != INFOS})
+        self._mark = Mark(captured.steps, captured.position, captured.full, manifest, captured.edition)
 
     def resume(self, steps: int, manifest: Any) -> None:
         """Go on from a manifest that the buffer was just restored from."""
         buffer = self.buffer
-        columns = live_columns(buffer)
-        newest = {name: array[buffer.pos - 1].copy() for name, array in columns.items()} if buffer.size() else None
-        self._mark = Mark(steps, buffer.pos, buffer.full, manifest, newest)
+        rows = filled_rows(buffer)
+        self._kept.keep(0, {name: array[:rows] for name, array in live_columns(buffer).items()})
+        self._mark = Mark(steps, buffer.pos, buffer.full, manifest, self._edition)
         self._lost_infos = lost_infos(manifest)
 
     def forget(self) -> None:
-        """Have the next capture copy the whole buffer."""
-        self._mark = None
+        """Have the next capture copy the whole buffer; at any time, also while the last one is being confirmed."""
+        self._edition += 1
+
+    def _old_rows(self, added: int) -> OldRows:
+        """The rows that were kept before so many were added."""
+        buffer = self.buffer
+        low = rows_ahead(buffer) if buffer.full else buffer.buffer_size - buffer.pos
+        return OldRows(position=buffer.pos, low=low, high=buffer.buffer_size - added)
+
+    @property
+    def _is_small(self) -> bool:
+        return sum(array.nbytes for array in live_columns(self.buffer).values()) <= SMALL_RING
+
+    def _went_round(self, captured: CapturedReplay) -> bool:
+        """Whether training may have gone round the ring since: the rows that were captured are others then.
+
+        Where somebody has changed those by hand, it was after the capture, and the next one sees it.
+        """
+        behind = rows_ahead(self.buffer) + 1
+        count = min(WITNESSES, len(next(iter(captured.rows.values()))) - behind)
+        places = numpy.arange(captured.position - 1 - count, captured.position - 1) % captured.capacity
+        return count > 0 and any(
+            array[places].tobytes() != captured.rows[name][-behind - count : -behind].tobytes()
+            for name, array in live_columns(self.buffer).items()
+        )
 
     def _added(self, steps: int) -> int | None:
         """Rows that were added since the mark, or None where that cannot be relied on."""
         mark, buffer = self._mark, self.buffer
-        if mark is None or steps < mark.steps:
+        if mark is None or mark.edition != self._edition or steps < mark.steps:
             return None
         added = steps - mark.steps
         end = mark.position + added
         if (buffer.pos, buffer.full) != (end % buffer.buffer_size, mark.full or end >= buffer.buffer_size):
             return None
-        if mark.witness is not None and added < buffer.buffer_size - rows_ahead(buffer):
-            live = live_columns(buffer)
-            if any(live[name][mark.position - 1].tobytes() != row.tobytes() for name, row in mark.witness.items()):
-                return None
         return added
 
     def _texts(self, place: int, count: int) -> dict[str, Array]:
@@ -185,7 +270,7 @@ def restore_replay(buffer: ReplayBuffer, manifest: Any, store: ReplayReader) -> 
     check_kind(buffer)
     check_fit(buffer, manifest)
     starts = read_starts(buffer, manifest)
-    used = min(buffer.size() + rows_ahead(buffer), buffer.buffer_size) if buffer.size() else 0
+    used = filled_rows(buffer)
     buffer.reset()
     store.read(manifest, {**live_columns(buffer), **late_columns(buffer), **live_infos(buffer)}, used=used)
     if isinstance(buffer, HerReplayBuffer):
@@ -218,57 +303,10 @@ def check_kind(buffer: Any) -> None:
         )
 
 
-def live_columns(buffer: ReplayBuffer) -> dict[str, Array]:
-    """The buffer's own arrays (capacity, environments, …) whose rows are written once, by name."""
-    names = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
-    return {name: array for of in names if hasattr(buffer, of) for name, array in named_arrays(of, getattr(buffer, of))}
-
-
-def named_arrays(name: str, arrays: Any) -> Iterator[tuple[str, Array]]:
-    """An array, or one for each key of a dictionary of them, with their names as columns."""
-    if isinstance(arrays, Mapping):
-        yield from ((f"{name}/{key}", array) for key, array in arrays.items())
-    else:
-        yield name, arrays
-
-
-def late_columns(buffer: ReplayBuffer) -> dict[str, Array]:
-    """The buffer's own arrays whose earlier rows may change: HER's, and any that a derived class has for each row."""
-    if type(buffer) in (ReplayBuffer, NStepReplayBuffer):
-        return {}
-    leading = (buffer.buffer_size, buffer.n_envs)
-    return {
-        name: value
-        for name, value in vars(buffer).items()
-        if name not in KNOWN_ATTRIBUTES and isinstance(value, numpy.ndarray)
-        if value.shape[:2] == leading and value.dtype.kind in "biufc"
-    }
-
-
-def late_rows(buffer: ReplayBuffer) -> int:
-    """Rows of late columns that may hold something: a derived class may write where HER does not."""
-    return buffer.size() if type(buffer) is HerReplayBuffer else buffer.buffer_size
-
-
-def live_infos(buffer: ReplayBuffer) -> dict[str, Array]:
-    """HER's own array of infos, where it keeps any."""
-    return {INFOS: buffer.infos} if isinstance(buffer, HerReplayBuffer) and buffer.copy_info_dict else {}
-
-
 def lost_infos(manifest: Any) -> str | None:
     """Why infos were left out of what a manifest names; None where none were."""
     reason = manifest.settings.get(LOST_INFOS)
     return reason if isinstance(reason, str) else None
-
-
-def followed(columns: Mapping[str, Array]) -> dict[str, str]:
-    """Columns that repeat another one's next row."""
-    return {name: name.removeprefix("next_") for name in columns if name.startswith("next_observations")}
-
-
-def rows_ahead(buffer: ReplayBuffer) -> int:
-    """Rows written ahead of the position: with ``optimize_memory_usage`` the newest next observation is one."""
-    return 1 if buffer.optimize_memory_usage else 0
 
 
 def state_of(buffer: ReplayBuffer, lost: str | None) -> dict[str, Any]:
@@ -330,14 +368,3 @@ def check_episodes(buffer: HerReplayBuffer) -> None:
     for array, most in ((buffer.ep_start, buffer.buffer_size - 1), (buffer.ep_length, buffer.buffer_size)):
         if int(array.min()) < 0 or int(array.max()) > most:
             raise CheckpointError("expected episodes inside of the replay buffer, found one beyond it.")
-
-
-KNOWN_ATTRIBUTES = frozenset(
-    (
-        *("buffer_size", "observation_space", "action_space", "obs_shape", "action_dim", "pos", "full", "device"),
-        *("n_envs", "optimize_memory_usage", "handle_timeout_termination", "observations", "next_observations"),
-        *("actions", "rewards", "dones", "timeouts", "n_steps", "gamma", "env", "copy_info_dict", "infos"),
-        *("goal_selection_strategy", "n_sampled_goal", "her_ratio", "_current_ep_start"),
-    )
-)
-"""What SB3's own replay buffers have: settings that the script gives, and state that is kept or has its own rule."""

@@ -6,7 +6,7 @@ import os
 import time
 
 from ..container import replace_file
-from ..errors import CheckpointError, MismatchError
+from ..errors import CheckpointError, FormatError, LimitError, MismatchError
 from ..limits import DEFAULT_LIMITS, Limits
 from .contents import RunContents
 from .files import is_there, make_folder, system_errors
@@ -15,6 +15,12 @@ from .run_file import RUN_FILE, RunFile
 from .sweep import sweep
 
 __all__ = ["RunFolder"]
+
+BROKEN = (
+    f"Put a copy of it back, or move it out of the way: run.resume(...) then writes {RUN_FILE} anew, and goes on from "
+    "the checkpoints, which are whole without it."
+)
+"""What to do where ``run.json`` is there and cannot be read."""
 
 
 class RunFolder(RunContents):
@@ -41,7 +47,11 @@ class RunFolder(RunContents):
             raise CheckpointError(
                 f"expected the folder of a run, with {RUN_FILE} in it, found {found}.", path=self.path
             )
-        return RunFile.read(os.path.join(self.path, RUN_FILE), limits=self.limits)
+        try:
+            return RunFile.read(os.path.join(self.path, RUN_FILE), limits=self.limits)
+        except (FormatError, LimitError) as error:
+            error.hint = BROKEN
+            raise
 
     def begin(self, *, algorithm: str, environment: str | None, durable: bool = True) -> RunFile:
         """Write ``run.json`` where the run is new, and else hold the algorithm against what stands there.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints.commit import POINTS
 from ..checkpoints.files import is_folder
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, FormatError, LimitError, StrongboxError
@@ -30,6 +31,8 @@ __all__ = ["LiveRun"]
 
 LOGS_FOLDER = "logs"
 """Where copies of text logs stand from the start of a script until the next checkpoint."""
+
+TRAINING_END = POINTS[-1]
 
 OF_A_STEP = re.compile("[0-9]{12,18}")
 """The names of the folders in it."""
@@ -99,19 +102,21 @@ class LiveRun:
             raise CheckpointError("expected to resume a run once, found that it has an agent.", path=self.path)
         self._lock = self.folder.lock()
         try:
+            if self.folder.is_run:
+                self.folder.read()  # Nothing is swept where a later version may have written what is not understood.
             swept = self.folder.sweep()
             checkpoint = self.folder.newest()
             self._tell_damaged(checkpoint)
             if checkpoint is not None:
                 self._preserve_logs(checkpoint)
             session = make_session()
-            self.folder.begin(
-                algorithm=self._algorithm(session), environment=session.environment_id, durable=self._durable
-            )
+            if checkpoint is None or self.folder.is_run:
+                self._begin(session)
             self._opened.check_folder()
             session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
             if checkpoint is not None:
                 self._take(session, checkpoint, swept)
+                self._begin(session)  # Where run.json was taken away, the checkpoint has told first whose run it is.
             else:
                 self.report = RunReport(path=self.path, swept=swept)
         except BaseException:
@@ -119,6 +124,10 @@ class LiveRun:
             raise
         self._session = session
         self._writer = BackgroundWriter()
+
+    def _begin(self, session: Session) -> None:
+        """Write ``run.json``, or hold the agent against it."""
+        self.folder.begin(algorithm=self._algorithm(session), environment=session.environment_id, durable=self._durable)
 
     def _algorithm(self, session: Session) -> str:
         """The full name of what is trained; a script's own class has another module where the script is imported."""
@@ -167,21 +176,37 @@ class LiveRun:
         self._writer.wait()
         phases = {"phases": self.phases.to_list()} if self.session.learns else {}
         state = {**phases, "point": point}
+        if replay and point == TRAINING_END and self.session.recorder is not None:
+            self.session.recorder.look()
         captured = self.session.capture(state, steps=step, replay=replay)
+        # The script may put another replay buffer in the place of this one before all is written.
+        recorder = None if captured.replay is None else self.session.recorder
         told, noticed = dict(metrics or {}), dict(inexact or {})
-        self._writer.submit(lambda: self._write(step, point, captured, noticed, told, keep))
+        self._writer.submit(lambda: self._write(step, point, captured, recorder, noticed, told, keep))
         self.last_step = self.reached = step
         return True
+
+    def replay_changed(self) -> None:
+        """Have the next checkpoint take all rows of the replay buffer anew."""
+        if self.session.recorder is None:
+            raise CheckpointError(
+                "expected an agent with a replay buffer, found one without.",
+                path=self.path,
+                hint="What such an agent learns from is in no replay buffer, and there is nothing to say.",
+            )
+        self.session.recorder.forget()
 
     def _write(
         self,
         step: int,
         point: str,
         captured: Captured,
+        recorder: Any,
         inexact: Mapping[str, str],
         metrics: Mapping[str, float],
         keep: Keep | None,
     ) -> None:
+        changed = {} if recorder is None else recorder.look_meanwhile(captured.replay)
         manifest = None if captured.replay is None else self._store.write(captured.replay)
         write_checkpoint(
             self.folder,
@@ -190,13 +215,13 @@ class LiveRun:
             replay=None if manifest is None else manifest.to_json(),
             point=point,
             metrics={**captured.metrics, **metrics},
-            inexact={**captured.inexact, **inexact},
+            inexact={**captured.inexact, **inexact, **changed},
             logs=captured.logs,
             durable=self._durable,
         )
         self._opened.clear()
-        if captured.replay is not None and self.session.recorder is not None:
-            self.session.recorder.confirm(captured.replay, manifest)
+        if recorder is not None:
+            recorder.confirm(captured.replay, manifest)
         if keep is not None:
             prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
 

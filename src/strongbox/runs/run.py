@@ -174,6 +174,14 @@ class Run:
         options = Options(None, keep, False, replay, False)
         self._loop(agent, envs).save(agent, step, options, metrics or {})
 
+    def replay_changed(self) -> None:
+        """Say that rows of the replay buffer were changed by hand: the next checkpoint takes all of them anew.
+
+        Without it a change is found, too, but perhaps some checkpoints later; until then they hold the rows as they
+        were. Call it after the change. Raises CheckpointError where the agent has no replay buffer.
+        """
+        self._live.replay_changed()
+
     def wait(self) -> None:
         """Return when the last checkpoint is committed; raises the error that kept it from it."""
         self._live.wait()

@@ -18,28 +18,46 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from strongbox.checkpoints import Keep, decide, prune
-from tests.core.checkpoints.runs import add_segment, begin_run, replay_of, write
+import numpy
 
-__all__ = ["COMMITTED", "train"]
+from strongbox.checkpoints import Keep, decide, prune
+from strongbox.checkpoints.replay import ReplayManifest, ReplayStore
+from strongbox.checkpoints.replay import store as store_module
+from tests.core.checkpoints.replay.ring import PlainChange
+from tests.core.checkpoints.runs import begin_run, write
+
+__all__ = ["COMMITTED", "more_rows", "train"]
 
 COMMITTED = "committed.txt"
 CHECKPOINTS = 4
+MANY = 3
+"""Small segments that are made one, so that it happens in so few checkpoints."""
 
 
 def train(path: Path) -> None:
-    """Sweep, write a few checkpoints with their segments, each second one twice, and prune after each."""
+    """Sweep, write a few checkpoints with their segments, each second one twice, and prune after each.
+
+    Segments share rows with those before, and the last two checkpoints make the small ones one.
+    """
     path.mkdir()
     committed = os.open(path / COMMITTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     folder = begin_run(path / "run")
     folder.sweep()
-    segments: list[str] = []
+    store, manifest = ReplayStore(folder.replay_path), None
+    store_module.MANY = MANY
     for number in range(1, CHECKPOINTS + 1):
-        segments = [*segments[-1:], add_segment(folder, os.urandom(64))]
+        manifest = store.write(more_rows(manifest))
         for again in range(2 - number % 2):
-            write(folder, 10 * number, replay=replay_of(*segments), metrics={"again": again}, durable=True)
+            write(folder, 10 * number, replay=manifest.to_json(), metrics={"again": again}, durable=True)
             os.write(committed, b"%d\n" % (10 * number))
-        prune(folder, decide(folder.checkpoints(), Keep(last=2), time.time()), hold=segments)
+        prune(folder, decide(folder.checkpoints(), Keep(last=2), time.time()))
+
+
+def more_rows(base: ReplayManifest | None) -> PlainChange:
+    """Three rows more, each of which tells its place."""
+    place = 0 if base is None else base.position
+    rows = {"rewards": numpy.arange(place, place + 3, dtype="<f4").reshape(3, 1)}
+    return PlainChange(capacity=100, environments=1, position=place + 3, full=False, place=place, rows=rows, base=base)
 
 
 def count_events(tell: Callable[[int], None]) -> Callable[[Any, str, Any], None]:

@@ -12,7 +12,7 @@ import numpy
 from strongbox.archive import Contents, Exact
 from strongbox.checkpoints import Checkpoint, RunFolder, write_checkpoint
 
-__all__ = ["ALGORITHM", "add_segment", "agent", "begin_run", "files_of", "replay_of", "write"]
+__all__ = ["ALGORITHM", "BREAKS", "add_segment", "agent", "begin_run", "files_of", "replay_of", "write"]
 
 ALGORITHM = "stable_baselines3.a2c.a2c.A2C"
 
@@ -62,3 +62,36 @@ def files_of(folder: RunFolder) -> dict[str, bytes]:
     root = Path(folder.path)
     paths = (path for path in root.rglob("*") if path.is_file() and path != root / "lock")
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def other_text(path: Path) -> None:
+    path.write_text("hello")
+
+
+def other_object(path: Path) -> None:
+    path.write_text("{}")
+
+
+def later_version(path: Path) -> None:
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+
+
+def link(path: Path) -> None:
+    path.symlink_to(path.rename(path.with_name("elsewhere.json")).name)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+BREAKS = (empty, cut, other_text, other_object, later_version, link, folder)
+"""What may have become of a ``run.json``."""

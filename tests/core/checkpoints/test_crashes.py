@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -15,12 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 import strongbox.checkpoints.write
 from strongbox.checkpoints import Checkpoint, Keep, RunFolder, decide, prune, verify_checkpoint
-from strongbox.errors import CheckpointError
-from tests.core.checkpoints.nursery import COMMITTED
+from strongbox.checkpoints.replay import ReplayManifest, ReplayStore
+from strongbox.checkpoints.replay import store as store_module
+from strongbox.errors import CheckpointError, StrongboxError
+from tests.core.checkpoints.nursery import COMMITTED, more_rows
 from tests.core.checkpoints.runs import add_segment, agent, begin_run, files_of, replay_of, write
 from tests.draws import drawn
 
@@ -56,6 +60,11 @@ def check_run(path: Path) -> list[int]:
 
 def check_whole(checkpoint: Checkpoint) -> None:
     assert verify_checkpoint(checkpoint) == []
+    if checkpoint.replay is not None and "ranges" in checkpoint.replay:
+        manifest = ReplayManifest.from_json(checkpoint.replay)
+        rewards = numpy.zeros((100, 1), "<f4")
+        ReplayStore(Path(checkpoint.run) / "replay").read(manifest, {"rewards": rewards})
+        assert rewards[: manifest.rows, 0].tolist() == list(range(manifest.rows))
     with checkpoint.open() as archive:
         assert archive.data["num_timesteps"] == checkpoint.step
         assert archive.parameters["policy"]["weight"][0] == checkpoint.step
@@ -193,6 +202,35 @@ def test_every_system_call_that_fails_leaves_a_whole_run(
     assert faults.calls < at, "the loop came to the end of the job"
     assert outcomes == {"injected", "done"}
     assert files_of(template) == before
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
+def test_small_segments_are_made_one_or_stay_as_they_are(
+    tmp_path: Path, lasting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails while they are made one: a checkpoint that was committed is whole, and its base stays so."""
+    template = begin_run(tmp_path / "template")
+    manifest = None
+    for step in (10, 20):
+        manifest = ReplayStore(template.replay_path).write(more_rows(manifest))
+        write(template, step, replay=manifest.to_json())
+    monkeypatch.setattr(store_module, "MANY", 3)
+    ranges = set()
+    for at in range(1, 1000):
+        folder = RunFolder(shutil.copytree(template.path, tmp_path / "run"))
+        faults = Faults(at, lasting=lasting)
+        with folder.lock(), contextlib.suppress(StrongboxError), failing(faults):
+            found = ReplayStore(folder.replay_path).write(more_rows(manifest))
+            write(folder, 30, replay=found.to_json(), durable=True)
+            ranges.add(len(found.ranges))
+        steps = check_run(Path(folder.path))
+        assert steps[:2] == [10, 20]
+        if faults.calls < at:
+            break
+        shutil.rmtree(folder.path)
+    assert faults.calls < at, "the loop came to the end of the job"
+    assert 30 in steps
+    assert ranges == ({1} if lasting else {1, 3})
 
 
 def test_nothing_is_told_as_done_that_is_not(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from strongbox.checkpoints import RunFolder
 from strongbox.cli import main
 from strongbox.cli.checkpoints.parser import ACTIONS, duration
 from strongbox.cli.checkpoints.verifying import verify
-from tests.core.checkpoints.runs import add_segment, begin_run, files_of, replay_of, write
+from tests.core.checkpoints.runs import BREAKS, add_segment, begin_run, files_of, replay_of, write
 from tests.core.cli.archives import ARCHIVES, hostile_text
 
 Captured = pytest.CaptureFixture[str]
@@ -134,6 +135,23 @@ def test_what_is_no_run_is_one_line(action: str, tmp_path: Path, capsys: Capture
     assert out == ""
     assert err.endswith("expected the folder of a run, with run.json in it, found a folder without one.\n")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("breaks", BREAKS, ids=lambda breaks: breaks.__name__)
+@pytest.mark.parametrize("action", ["list", "show", "verify", "prune --last 1", "pack --to x.zip", "inspect"])
+def test_a_broken_run_file_is_one_line_that_says_what_to_do(
+    action: str, breaks: Callable[[Path], object], run: Path, capsys: Captured
+) -> None:
+    breaks(run / "run.json")
+    before = files_of(RunFolder(run))
+    assert (main(["inspect", str(run)]) if action == "inspect" else checkpoints(*action.split(), run)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(
+        r"run\.json.*: expected .*(move it out of the way: run\.resume|Update Strongbox: pip install)", err
+    )
+    assert err.count("\n") == 1
+    assert files_of(RunFolder(run)) == before
 
 
 def test_a_run_without_checkpoints(tmp_path: Path, capsys: Captured) -> None:

@@ -227,7 +227,8 @@ def test_state_that_is_not_kept_is_named(tmp_path: Path) -> None:
 def test_a_script_shows_what_it_calls_alone(tmp_path: Path) -> None:
     shown = {name for name in dir(strongbox.Run(tmp_path)) if not name.startswith("_")}
     assert shown == {
-        *("callback", "close", "path", "preempted", "report", "resume", "save", "step", "steps_done", "wait"),
+        *("callback", "close", "path", "preempted", "replay_changed", "report", "resume", "save", "step", "steps_done"),
+        "wait",
     }
 
 

@@ -17,7 +17,8 @@ from stable_baselines3.common.env_util import make_atari_env, make_vec_env
 from stable_baselines3.common.envs import BitFlippingEnv, SimpleMultiObsEnv
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack
 
-from strongbox.adapters.replay import ReplayRecorder, late_columns, live_columns, restore_replay
+from strongbox.adapters.replay import ReplayRecorder, restore_replay
+from strongbox.adapters.replay_columns import late_columns, live_columns
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segments_named
 from strongbox.errors import CheckpointError
 from strongbox.values import to_portable

@@ -63,6 +63,18 @@ class Counting(BaseCallback):
         self.seen = state["seen"]
 
 
+class Relabelling(BaseCallback):
+    """Gives the rewards of the last rows anew, some of which a checkpoint may have, and of all rows now and then."""
+
+    def _on_step(self) -> bool:
+        buffer = self.model.replay_buffer  # type: ignore[attr-defined]
+        if self.num_timesteps % 30 == 0:
+            buffer.rewards[max(0, buffer.pos - 40) : buffer.pos] *= 0.5
+        if self.num_timesteps % 110 == 0:
+            buffer.rewards += 0.25
+        return True
+
+
 class Bits(BitFlippingEnv):
     """SB3's environment of goals; it draws from a space of its own, and so it tells its state."""
 
@@ -227,6 +239,20 @@ CASES: dict[str, Case] = {
         learn={"reset_num_timesteps": False},
         log=("tensorboard_log",),
         callbacks=lambda _: [StopTrainingOnMaxEpisodes(1000)],
+    ),
+    "dqn-often": Case(  # so many checkpoints that small segments are made one
+        algorithm=DQN,
+        environment=vectorized("CartPole-v1"),
+        options={**OFF_POLICY, "buffer_size": 800},
+        lengths=(620,),
+        every=8,
+        kills=(530, 570),
+    ),
+    "dqn-relabelled": Case(
+        algorithm=DQN,
+        environment=vectorized("CartPole-v1"),
+        options=OFF_POLICY,
+        callbacks=lambda: [Relabelling()],
     ),
     "dqn-atari": Case(
         algorithm=DQN,

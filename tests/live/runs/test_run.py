@@ -31,6 +31,7 @@ from stable_baselines3.common.utils import LinearSchedule
 import strongbox
 from strongbox.errors import CheckpointError, StrongboxError, StrongboxWarning
 from strongbox.runs import NotExact
+from tests.core.checkpoints.runs import BREAKS
 
 SMALL = {"net_arch": [8]}
 
@@ -555,3 +556,34 @@ def test_a_setting_that_stands_beside_code_is_compared(tmp_path: Path) -> None:
     with strongbox.Run(tmp_path) as run, pytest.warns(NotExact, match="activation_fn"):
         run.resume(make(activation_fn=torch.nn.ReLU, ortho_init=False))
     assert set(run.report.differences) == {"policy_kwargs.activation_fn", "policy_kwargs.ortho_init"}
+
+
+@pytest.mark.parametrize("breaks", BREAKS, ids=lambda breaks: breaks.__name__)
+def test_a_broken_run_file_is_never_overwritten_and_the_run_goes_on_without_it(
+    breaks: Callable[[Path], object], tmp_path: Path
+) -> None:
+    trained = train(tmp_path, make_ppo(), 32)
+    path = tmp_path / "run.json"
+    breaks(path)
+    (tmp_path / "replay").mkdir()
+    (tmp_path / "replay" / f"{'0' * 64}.segment").write_text("named by what a later version may have written")
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with (
+        strongbox.Run(tmp_path) as run,
+        pytest.raises(StrongboxError, match=r"move it out of the way|Update Strongbox"),
+    ):
+        run.resume(lambda: pytest.fail("a model is made for nothing"))
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert {file for file in before if before[file] != after.get(file)} <= {tmp_path / "lock"}
+    path.rename(tmp_path / "moved away")
+    assert weights(train(tmp_path, make_ppo(), 32)) == weights(trained)
+
+
+def test_an_agent_that_does_not_fit_is_not_written_into_a_run_without_its_file(tmp_path: Path) -> None:
+    trained = train(tmp_path, make_ppo(), 32)
+    (tmp_path / "run.json").unlink()
+    with strongbox.Run(tmp_path) as run, pytest.raises(CheckpointError, match="cannot go on in the agent"):
+        run.resume(lambda: A2C("MlpPolicy", "CartPole-v1", policy_kwargs={**SMALL}, device="cpu"))
+    assert not (tmp_path / "run.json").exists()
+    assert weights(train(tmp_path, make_ppo(), 32)) == weights(trained)
+    assert (tmp_path / "run.json").exists()

@@ -18,7 +18,8 @@ from ...limits import Limits
 from ...pickles import Call, Decoded, Node
 from ...values import ClassReference, find_opaque, to_value
 from ..classes import find_class
-from ..replay import check_episodes, live_columns
+from ..replay import check_episodes
+from ..replay_columns import live_columns
 from ..restore import Restorer
 from .trust import WAY_OUT, trusted_names
 

@@ -96,12 +96,18 @@ class Session:
         self._positions = LogPositions()
         self._before_draw: dict[str, Any] = {}
         self._end_iterations: Callable[[], None] | None = None
-        buffer = getattr(model, "replay_buffer", None)
-        self.recorder = None if buffer is None else ReplayRecorder(buffer)
-        """What follows the replay buffer, where the model has one."""
+        self._recorder: ReplayRecorder | None = None
         watch_environments(environment)
 
     # -- what it is -----------------------------------------------------------------------------------
+
+    @property
+    def recorder(self) -> ReplayRecorder | None:
+        """What follows the replay buffer, where the model has one; another buffer in its place is followed anew."""
+        buffer = getattr(self.model, "replay_buffer", None)
+        if self._recorder is None or self._recorder.buffer is not buffer:
+            self._recorder = None if buffer is None else ReplayRecorder(buffer)
+        return self._recorder
 
     @property
     def algorithm(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Range", "cut", "length", "overlay", "places", "runs_of"]
+__all__ = ["Range", "cut", "length", "newest_small", "overlay", "places", "runs_of"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,20 @@ def overlay(ranges: Sequence[Range], place: int, new: Sequence[Range]) -> tuple[
     """The ranges after rows were written at ``place``, which is at most one behind the last of them."""
     stop = place + length(new)
     return tuple(join([*cut(ranges, 0, place), *new, *cut(ranges, stop, max(stop, length(ranges)))]))
+
+
+def newest_small(ranges: Iterable[Range], newest: int, most: int) -> tuple[int, list[Range]]:
+    """The ranges in a row up to the place ``newest`` that have at most ``most`` rows each, and the place of the first.
+
+    None where the row that stands there is in a longer one.
+    """
+    start, found = 0, list[Range]()
+    for place, part in places(cut(ranges, 0, newest + 1)):
+        if part.count > most:
+            start, found = place + part.count, []
+        else:
+            found.append(part)
+    return start, found
 
 
 def join(ranges: Iterable[Range]) -> Iterator[Range]:

@@ -10,20 +10,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy
 
-from ...errors import CheckpointError, FormatError, LimitError, locate
+from ...errors import CheckpointError, FormatError, LimitError, StrongboxError, locate
 from ...values.checks import Array
 from ..files import regular_size
 from .change import Change
 from .codecs import CODECS, choose_codec
-from .columns import Column, columns_of, dtype_name
+from .columns import TEXT, Column, columns_of, dtype_name
 from .decoding import MOST_CONTENT, MOST_HEADER, open_segment
 from .encoding import encode_segment
 from .late import changed_rows, changed_runs
 from .manifest import ReplayManifest, SegmentRecord
-from .ranges import Range, cut, length, overlay, places, runs_of
+from .ranges import Range, cut, length, newest_small, overlay, places, runs_of
 from .segment_files import SegmentFiles, SegmentReader
 
 __all__ = ["ReplayStore"]
@@ -32,6 +33,10 @@ MOST_ENCODED = 256 << 20
 """Bytes of rows that are turned into a segment at once; much of them is shared and not written."""
 MOST_LATE_RANGES = 1024
 """Ranges of late columns above which all of them are written again."""
+MANY = 64
+"""Small ranges in a row from which on they are made one: every segment takes a millisecond at a resume."""
+SMALL = 512 << 10
+"""Bytes of rows of the largest small range; so at most 32 MiB are made one."""
 
 
 class ReplayStore:
@@ -80,6 +85,7 @@ class ReplayStore:
             ranges=ranges,
             late_ranges=late_ranges,
         )
+        manifest = self._merge(manifest, change)
         self._remember(manifest, change.late)
         return manifest
 
@@ -118,9 +124,9 @@ class ReplayStore:
         self, rows: Mapping[str, Array], follows: Mapping[str, str], records: dict[str, SegmentRecord]
     ) -> Iterator[Range]:
         """Write rows as segments of bounded size, note them in ``records``, and give their ranges in order."""
-        if not rows or not len(next(iter(rows.values()))):
+        count = row_count(rows)
+        if not count:
             return
-        count = len(next(iter(rows.values())))
         row_bytes = max(1, sum(array[:1].nbytes for array in rows.values()))
         step = max(1, MOST_ENCODED // row_bytes)
         for start in range(0, count, step):
@@ -130,7 +136,7 @@ class ReplayStore:
     def _write_part(
         self, rows: Mapping[str, Array], follows: Mapping[str, str], records: dict[str, SegmentRecord]
     ) -> Iterator[Range]:
-        count = len(next(iter(rows.values())))
+        count = row_count(rows)
         segment = encode_segment(rows, follows, self.codec)
         if segment.content_bytes > MOST_CONTENT and count > 1:
             for some in (slice(None, count // 2), slice(count // 2, None)):
@@ -139,6 +145,33 @@ class ReplayStore:
         self._files.write(segment)
         records[segment.name] = SegmentRecord(segment.size, count)
         yield Range(segment.name, 0, count)
+
+    def _merge(self, manifest: ReplayManifest, change: Change) -> ReplayManifest:
+        """The same rows with the newest ranges made one, where many of them are small; else the manifest as it is.
+
+        So there are few segments, however often checkpoints are made, and a row that was written is written again
+        only as long as it stands among small ones. The segments that were there stay for those who name them.
+        """
+        row_bytes = max(1, manifest.environments * sum(column.entry_bytes for column in manifest.columns.values()))
+        newest = (change.place + row_count(change.rows) - 1) % change.capacity
+        place, small = newest_small(manifest.ranges, newest, SMALL // row_bytes)
+        if len(small) < MANY:
+            return manifest
+        shape = (length(small), manifest.environments)
+        rows = {
+            name: numpy.empty((*shape, *column.shape), object if column.dtype == TEXT else column.dtype)
+            for name, column in manifest.columns.items()
+        }
+        records = dict(manifest.segments)
+        try:
+            self._read_ranges(manifest, manifest.columns, tuple(small), rows)
+            written = list(self._write_rows(rows, change.follows, records))
+        except StrongboxError:
+            # The manifest is whole without it. A damaged segment stays named: whoever reads or verifies it is told.
+            return manifest
+        ranges = overlay(manifest.ranges, place, written)
+        segments = {name: records[name] for name in named_in_order(ranges, manifest.late_ranges)}
+        return replace(manifest, ranges=ranges, segments=segments)
 
     def _write_late(self, change: Change, records: dict[str, SegmentRecord]) -> tuple[Range, ...]:
         """Write the rows of late columns that differ from the base's."""
@@ -209,6 +242,11 @@ class ReplayStore:
         if record.size > max(MOST_CONTENT, 2 * one_row) + 2 * MOST_HEADER:
             raise LimitError(f"expected a smaller segment, found one of {record.size:,} bytes.", path=self.path(name))
         return reader.open(name, record)
+
+
+def row_count(rows: Mapping[str, Array]) -> int:
+    """How many rows columns have; none where there are no columns."""
+    return len(next(iter(rows.values()))) if rows else 0
 
 
 def check_base(change: Change, base: ReplayManifest | None) -> None:

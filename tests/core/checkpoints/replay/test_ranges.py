@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongbox.checkpoints.replay.ranges import Range, cut, length, overlay, places, runs_of
+from strongbox.checkpoints.replay.ranges import Range, cut, length, newest_small, overlay, places, runs_of
 
 WRITES = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=12)
 
@@ -48,3 +48,13 @@ def test_runs_go_round_the_ring(capacity: int, data: st.DataObject) -> None:
     assert [run[0] for run in runs_of(place, count, capacity)] == sorted(
         run[0] for run in runs_of(place, count, capacity)
     )
+
+
+def test_the_newest_small_ranges() -> None:
+    ranges = [Range(str(number), 0, count) for number, count in enumerate((1, 5, 2, 3, 1, 9))]
+    assert newest_small(ranges, 11, 3) == (6, ranges[2:5])
+    assert newest_small(ranges, 11, 5) == (0, ranges[:5])
+    assert newest_small(ranges, 20, 3) == (21, [])
+    assert newest_small(ranges, 0, 3) == (0, ranges[:1])
+    assert newest_small([], 7, 3) == (0, [])
+    assert newest_small(ranges, 11, 0) == (12, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from strongbox.checkpoints.replay import ReplayManifest, ReplayStore, segment_files, segments_named
 from strongbox.checkpoints.replay import store as store_module
+from strongbox.checkpoints.replay.ranges import places
 from strongbox.errors import CheckpointError, FormatError, StrongboxError
 from tests.core.checkpoints.replay.ring import FOLLOWS, PlainChange, Ring, blank, same_bits
 from tests.draws import drawn
@@ -41,6 +42,7 @@ def written_again(manifest: ReplayManifest) -> ReplayManifest:
     operations=st.lists(OPERATIONS, max_size=12),
     codec=st.sampled_from(["none", "zlib"]),
     follows=st.sampled_from([FOLLOWS, {}]),
+    many=st.sampled_from([2, 3, store_module.MANY]),
 )
 def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
     capacity: int,
@@ -50,9 +52,11 @@ def test_any_sequence_of_additions_and_checkpoints_gives_the_buffer_back(
     operations: list[tuple[str, int]],
     codec: str,
     follows: dict[str, str],
+    many: int,
 ) -> None:
     ring = Ring(capacity, environments, axis=axis, seed=seed)
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "MANY", many)
         folder = Path(name, "replay")
         store = ReplayStore(folder, codec=codec)
         base: ReplayManifest | None = None
@@ -130,6 +134,67 @@ def test_segments_stay_until_their_last_row_was_written_over(tmp_path: Path) -> 
     found = blank(ring.all_columns())
     store.read(third, found)
     assert same_bits(found, ring.all_columns())
+
+
+def small_checkpoints(
+    store: ReplayStore, ring: Ring, count: int, base: ReplayManifest | None = None
+) -> Iterator[ReplayManifest]:
+    """A checkpoint of three rows each; every manifest gives the buffer back when it is new."""
+    for _ in range(count):
+        ring.add(3)
+        base = store.write(ring.change(3, base))
+        found = blank(ring.all_columns())
+        store.read(base, found)
+        assert same_bits(found, ring.all_columns())
+        yield base
+
+
+def test_many_small_segments_become_one_and_older_checkpoints_keep_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MANY", 8)
+    ring = Ring(100, 2)
+    store = ReplayStore(tmp_path)
+    manifests = list(small_checkpoints(store, ring, 90))
+    counts = [len(manifest.ranges) for manifest in manifests]
+    assert counts[:16] == [1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1, 2]
+    assert max(counts) < 2 * 8, "some at the position, and some at the end of the ring"
+    for manifest in manifests:
+        store.require(manifest)
+    assert manifests[-1].full
+
+
+def test_rows_that_are_no_longer_small_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MANY", 4)
+    ring = Ring(200, 1)
+    monkeypatch.setattr(store_module, "SMALL", 12 * sum(array[:1].nbytes for array in ring.columns.values()))
+    written: dict[int, int] = {}
+    seen: set[str] = set()
+    for manifest in small_checkpoints(ReplayStore(tmp_path), ring, 60):
+        for place, part in places(manifest.ranges):
+            for row in range(place, place + part.count):
+                written[row] = written.get(row, 0) + (part.segment not in seen)
+        seen.update(part.segment for part in manifest.ranges)
+    assert max(written.values()) == 3
+    assert len(manifest.ranges) < 180 / 12
+
+
+def test_a_damaged_small_segment_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MANY", 4)
+    ring = Ring(400, 1)
+    store = ReplayStore(tmp_path)
+    *_, third = small_checkpoints(store, ring, 3)
+    path = Path(store.path(third.ranges[0].segment))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    ring.add(3)
+    fourth = store.write(ring.change(3, third))
+    assert len(fourth.ranges) == 4
+    with pytest.raises(FormatError, match="SHA-256"):
+        store.read(fourth, blank(ring.all_columns()))
+    path.write_bytes(whole)
+    (fifth,) = small_checkpoints(store, ring, 1, fourth)
+    assert len(fifth.ranges) == 1
 
 
 def test_a_large_batch_becomes_segments_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
