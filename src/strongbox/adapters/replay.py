@@ -51,7 +51,7 @@ LOST_INFOS = "infos left out"
 SMALL_RING = 256 << 10
 """Bytes of a ring that is looked at as a whole while training stands still, in a third of a millisecond."""
 WITNESSES = 64
-"""Rows that tell whether training went round the ring."""
+"""The newest rows, by which it is told whether rows were changed of late, and whether training went round the ring."""
 IN_BACKGROUND = 32 << 20
 """Bytes that are looked at for each checkpoint while training goes on: 13 ms, beside 35 or more for all else."""
 AT_THE_END = 512 << 20
@@ -91,13 +91,25 @@ class ReplayReader(Protocol):
 
 @dataclass(frozen=True)
 class Mark:
-    """A point up to which a buffer is committed; ``edition`` as in :class:`ReplayRecorder`."""
+    """A point up to which a buffer is committed; ``edition`` as in :class:`ReplayRecorder`.
+
+    ``newest`` holds the bytes of the newest rows then, by column; they stand up to the position, or the ring's end.
+    """
 
     steps: int
     position: int
     full: bool
     manifest: Any
     edition: int
+    newest: Mapping[str, bytes]
+    count: int
+
+    def stands(self, columns: Mapping[str, Array]) -> bool:
+        """Whether the newest rows are what they were; not where there are none to tell it by."""
+        stop = self.position or len(next(iter(columns.values())))
+        return self.count > 0 and all(
+            columns[name][stop - self.count : stop].tobytes() == rows for name, rows in self.newest.items()
+        )
 
 
 class ReplayRecorder:
@@ -129,7 +141,7 @@ class ReplayRecorder:
         if self._is_small:
             self.look()
         added = self._added(steps)
-        if added is not None and not self._is_small:
+        if added is not None and self._mark is not None and not self._is_small and not self._mark.stands(columns):
             added += self._kept.reach(columns, self._old_rows(added))
         count = min((buffer.size() if added is None else added) + ahead, buffer.buffer_size)
         place = (buffer.pos + ahead - count) % buffer.buffer_size
@@ -191,15 +203,27 @@ class ReplayRecorder:
         skipped needs no care. To be called before the next capture.
         """
         self._kept.keep(captured.place, {name: rows for name, rows in captured.rows.items() if name != INFOS})
-        self._mark = Mark(captured.steps, captured.position, captured.full, manifest, captured.edition)
+        columns = live_columns(self.buffer)
+        end = len(next(iter(captured.rows.values()))) - rows_ahead(self.buffer)
+        newest = {name: captured.rows[name][:end] for name in columns}
+        self._mark = self._marked(captured.steps, captured.position, captured.full, manifest, captured.edition, newest)
 
     def resume(self, steps: int, manifest: Any) -> None:
         """Go on from a manifest that the buffer was just restored from."""
         buffer = self.buffer
-        rows = filled_rows(buffer)
-        self._kept.keep(0, {name: array[:rows] for name, array in live_columns(buffer).items()})
-        self._mark = Mark(steps, buffer.pos, buffer.full, manifest, self._edition)
+        rows, columns = filled_rows(buffer), live_columns(buffer)
+        self._kept.keep(0, {name: array[:rows] for name, array in columns.items()})
+        newest = {name: array[: buffer.pos or buffer.buffer_size] for name, array in columns.items()}
+        self._mark = self._marked(steps, buffer.pos, buffer.full, manifest, self._edition, newest)
         self._lost_infos = lost_infos(manifest)
+
+    def _marked(
+        self, steps: int, position: int, full: bool, manifest: Any, edition: int, newest: Mapping[str, Array]
+    ) -> Mark:
+        """A mark whose witnesses are the last of some rows that end at ``position``."""
+        count = min(WITNESSES, len(next(iter(newest.values()))), position or self.buffer.buffer_size)
+        witnesses = {name: rows[len(rows) - count :].tobytes() for name, rows in newest.items()}
+        return Mark(steps, position, full, manifest, edition, witnesses, count)
 
     def forget(self) -> None:
         """Have the next capture copy the whole buffer; at any time, also while the last one is being confirmed."""

@@ -252,7 +252,7 @@ CASES: dict[str, Case] = {
         algorithm=DQN,
         environment=vectorized("CartPole-v1"),
         options=OFF_POLICY,
-        callbacks=lambda: [Relabelling()],
+        callbacks=lambda folder: [Relabelling()],
     ),
     "dqn-atari": Case(
         algorithm=DQN,
