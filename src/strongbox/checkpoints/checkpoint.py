@@ -47,6 +47,12 @@ class Checkpoint:
         return self.commit.metrics
 
     @property
+    def logs(self) -> dict[str, int]:
+        """The sizes in bytes of the log files at this point, by absolute path."""
+        run = os.path.abspath(self.run)
+        return {os.path.normpath(os.path.join(run, path)): size for path, size in self.commit.logs.items()}
+
+    @property
     def agent_path(self) -> str:
         """The path of the agent's archive."""
         return os.path.join(self.path, AGENT_FILE)

@@ -51,7 +51,8 @@ class Commit:
     ``step`` counts the steps of the environments, ``time`` is in seconds since 1970-01-01 UTC, ``point``
     is the clean point (one of :data:`POINTS`). ``metrics`` maps names to numbers by which checkpoints are
     compared, ``inexact`` what a continuation does not restore to the last bit to the reason, ``logs`` the paths
-    of log files to their sizes in bytes at this moment, ``files`` the names of the other files to their records.
+    of log files, absolute or from the run's folder, to their sizes in bytes at this moment, ``files`` the names
+    of the other files to their records.
     """
 
     step: int

@@ -67,7 +67,7 @@ def write_checkpoint(
         point=point,
         metrics={name: float(value) for name, value in (metrics or {}).items()},
         inexact=dict(inexact or {}),
-        logs=dict(logs or {}),
+        logs={_way_from(folder.path, path): size for path, size in (logs or {}).items()},
         files={},
     )
     _require_segments(folder, replay)
@@ -83,6 +83,14 @@ def write_checkpoint(
             with contextlib.suppress(OSError):  # Its temporary name says that it does not count, and sweep takes it.
                 remove(made)
             raise
+
+
+def _way_from(run: str, path: str) -> str:
+    """A log's path from the run's folder where both are in the working folder, so that a project may be moved."""
+    here, absolute = os.getcwd(), os.path.abspath(path)
+    if any(os.path.commonpath([here, place]) != here for place in (os.path.abspath(run), absolute)):
+        return path
+    return os.path.relpath(absolute, run).replace(os.sep, "/")
 
 
 def _require_segments(folder: RunFolder, replay: Mapping[str, Any] | None) -> None:

@@ -113,7 +113,7 @@ class LiveRun:
             if checkpoint is None or self.folder.is_run:
                 self._begin(session)
             self._opened.check_folder()
-            session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.commit.logs)
+            session.remove_logs(self._opened.read(), kept=() if checkpoint is None else checkpoint.logs)
             if checkpoint is not None:
                 self._take(session, checkpoint, swept)
                 self._begin(session)  # Where run.json was taken away, the checkpoint has told first whose run it is.
@@ -271,7 +271,7 @@ class LiveRun:
     def prepare(self) -> None:
         """Put back what must be there when ``learn()`` begins."""
         saved, checkpoint = self._resumed
-        self.session.prepare(saved, checkpoint.commit.logs, self._log_copies)
+        self.session.prepare(saved, checkpoint.logs, self._log_copies)
         if self._manifest is not None:
             saved.inexact.update(self.session.put_replay(self._manifest, self._store, steps=checkpoint.step))
 
@@ -301,4 +301,4 @@ class LiveRun:
         if folder.is_symlink():
             raise CheckpointError("expected a folder of log copies, found a link.", path=str(folder))
         with checkpoint.open() as archive:
-            self._log_copies = preserve_logs(checkpoint.commit.logs, read_rows(archive), folder)
+            self._log_copies = preserve_logs(checkpoint.logs, read_rows(archive), folder)

@@ -466,6 +466,29 @@ def test_a_script_may_change_its_working_directory(tmp_path: Path, monkeypatch: 
     assert not list((tmp_path / "other").iterdir())
 
 
+def test_a_project_that_was_moved_goes_on_in_its_own_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> Any:
+        environment = make_vec_env("CartPole-v1", monitor_dir="episodes")
+        return make_ppo(environment=environment, tensorboard_log="curves")()
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    train(Path("run"), make, 64).get_env().close()
+    before = Path("episodes", "0.monitor.csv").read_text()
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    monkeypatch.chdir(tmp_path / "there")
+    with strongbox.Run("run", durable=False) as run:
+        model = run.resume(make)
+        model.learn(192, callback=run.callback(every=32))
+        assert run.report.exact, run.report.inexact
+    model.get_env().close()
+    assert os.listdir("curves") == ["PPO_1"]
+    assert Path("episodes", "0.monitor.csv").read_text().startswith(before)
+    assert before.count("\n") > 3
+    # The copy's logs are its own: where it was copied from, nothing has changed.
+    assert (tmp_path / "here" / "episodes" / "0.monitor.csv").read_text() == before
+
+
 @pytest.mark.parametrize("interval", [None, 1, 5, 1_000_000])
 def test_a_run_without_rows_in_its_log_has_checkpoints(interval: int | None, tmp_path: Path) -> None:
     for stop in (100, None):
