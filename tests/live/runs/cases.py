@@ -92,7 +92,7 @@ class Pictures(gymnasium.Env[numpy.ndarray[Any, Any], numpy.int64]):
         self.steps += 1
         return self._picture(), float(action == self.steps % 2), self.steps >= 9, False, {}
 
-    def _picture(self) -> numpy.ndarray[Any, Any]:
+    def _picture(self) -> Any:
         space: Any = self.observation_space
         return self.np_random.integers(0, 256, space.shape, numpy.uint8)
 
