@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from gymnasium.wrappers import TransformReward
 from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecFrameStack, VecNormalize
 
 import strongbox
@@ -165,6 +167,24 @@ def test_a_success_that_nobody_understands_is_named(tmp_path: Path) -> None:
         _, report = train(tmp_path, lambda: make("MlpPolicy", successful(as_fraction)), 64)
     assert set(report.inexact) == {"ep_success_buffer"}
     assert report.step == 32
+
+
+@pytest.mark.parametrize(("success", "lost"), [(as_tensor, []), (as_fraction, ["_is_success_buffer"])])
+def test_what_an_evaluation_says_of_success_goes_on_or_is_named(
+    success: Callable[[], Any], lost: list[str], tmp_path: Path
+) -> None:
+    evaluations = [
+        EvalCallback(successful(success)(), eval_freq=often, n_eval_episodes=1, verbose=0, warn=False)
+        for often in (20, 1000)
+    ]
+    for total, evaluation in zip((32, 64), evaluations, strict=True):
+        with strongbox.Run(tmp_path, durable=False) as run, warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotExact)
+            model = run.resume(lambda: make("MlpPolicy", successful(half)))
+            model.learn(total, callback=[run.callback(every=16), evaluation])
+    assert list(run.report.inexact) == [f"callback EvalCallback: {name}" for name in lost]
+    first, second = (evaluation._is_success_buffer for evaluation in evaluations)
+    assert second == ([] if lost else first)
 
 
 class Changing(PPO):
