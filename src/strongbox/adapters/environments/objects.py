@@ -20,9 +20,9 @@ import numpy
 from ...errors import CheckpointError
 from ...values import RandomGenerator, describe, same
 from ..later import Later, settle
+from .axes import arrange, arrange_like, axes_by_name
 from .clocks import read_clocks, write_clocks
 from .growing import hold_growing
-from .layouts import lay_out, lay_out_like, layouts_of
 from .logs import capture_log, has_log, restore_log
 from .notes import Notes
 from .parts import OVERWRITTEN, attributes_of, class_name, closure_of, is_harmless, is_of_library, may_come, parts_of
@@ -50,7 +50,7 @@ def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], dept
     state: dict[str, Any] = {
         "class": class_name(live),
         "attributes": Later(_settle_each, copies),
-        "layouts": Later(layouts_of, copies),
+        "axes": Later(axes_by_name, copies),
         "unchanged": Later(unchanged_names, made_with(live), copies),
         "shared": shared_names(attributes),
         "clocks": read_clocks(live),
@@ -163,7 +163,7 @@ def restore_object(
     unchanged = state.get("unchanged")
     unchanged = unchanged if type(unchanged) is list else []
     settings = frozenset(name for name in unchanged if type(name) is str)
-    restore_attributes(live, attributes, place, notes, settings, layouts=state.get("layouts"))
+    restore_attributes(live, attributes, place, notes, settings, axes=state.get("axes"))
     _remove_late(live, attributes, place, notes, harmless)
     _share(live, state.get("shared"))
     write_clocks(live, state.get("clocks"), place, notes)
@@ -184,11 +184,11 @@ def restore_attributes(
     notes: Notes,
     unchanged: frozenset[str] = frozenset(),
     *,
-    layouts: Any = None,
+    axes: Any = None,
 ) -> None:
     """Put plain data back by name, each where it fits.
 
-    ``layouts`` says how arrays lay in memory, by name; where nothing says it, they lie as the live ones do.
+    ``axes`` says how arrays lay in memory, by name; where nothing says it, they lie as the live ones do.
     """
     own = dict(attributes_of(live))
     made = _MADE.get(id(live), (None, {}))[1]
@@ -209,7 +209,7 @@ def restore_attributes(
         if problem:
             notes.add(where, problem)
         else:
-            _set(live, name, value, where, notes, layouts)
+            _set(live, name, value, where, notes, axes)
 
 
 def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
@@ -240,11 +240,11 @@ def _is_setting(live: Any, name: str, value: Any) -> bool:
         return False
 
 
-def _set(live: Any, name: str, value: Any, place: str, notes: Notes, layouts: Any) -> None:
+def _set(live: Any, name: str, value: Any, place: str, notes: Notes, axes: Any) -> None:
     own = vars(live).get(name)
     try:
-        laid = lay_out(value, layouts.get(name)) if type(layouts) is dict else lay_out_like(value, own)
-        setattr(live, name, revive(laid, own))
+        arranged = arrange(value, axes.get(name)) if type(axes) is dict else arrange_like(value, own)
+        setattr(live, name, revive(arranged, own))
     except CheckpointError as error:
         notes.add(place, error.problem)
     except Exception as error:  # noqa: BLE001 - a property of one's own class may refuse in any way

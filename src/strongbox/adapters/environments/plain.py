@@ -27,7 +27,7 @@ from ..generators import (
     read_generator,
     refuse_state,
 )
-from .layouts import copy_array
+from .axes import copy_array
 
 __all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "hold_plain", "refuse", "revive"]
 

@@ -20,7 +20,7 @@ from stable_baselines3.common.noise import ActionNoise, OrnsteinUhlenbeckActionN
 from ...archive import Archive, Contents, Typed
 from ...errors import CheckpointError, MismatchError, StrongboxError, locate
 from ...values import find_opaque
-from ..environments.layouts import lay_out, lay_out_like, layouts_of
+from ..environments.axes import arrange, arrange_like, axes_by_name
 from ..environments.notes import Notes
 from ..environments.plain import copy_plain, revive
 from ..environments.spaces import capture_spaces, restore_spaces
@@ -43,7 +43,7 @@ def capture_agent(model: BaseAlgorithm) -> dict[str, Any]:
     observed = {name: copy_plain(vars(model)[name]) for name in OBSERVED if name in vars(model)}
     state: dict[str, Any] = {
         "observed": observed,
-        "layouts": layouts_of(observed),
+        "axes": axes_by_name(observed),
         "spaces": capture_spaces(model),
     }
     for name, distribution in distributions(model):
@@ -127,8 +127,8 @@ class AgentState:
             setattr(model, name, self._restorer(value))
         for name, seen in self.extras.get("observed", {}).items():
             # Checkpoints of old do not say how it lay, and what the script's reset gave mostly lies as a step's.
-            told = "layouts" in self.extras
-            setattr(model, name, revive(seen if told else lay_out_like(seen, getattr(model, name, None))))
+            told = "axes" in self.extras
+            setattr(model, name, revive(seen if told else arrange_like(seen, getattr(model, name, None))))
         restore_spaces(model, self.extras.get("spaces"), "the model", notes)
         live = getattr(model, NOISE, None)
         if self.noise is not None and live is not None:
@@ -149,7 +149,7 @@ class AgentState:
 def read_agent(model: BaseAlgorithm, expected: Expected, archive: Archive) -> AgentState:
     """Read an agent's state from a checkpoint's archive, and compare it with a model, which stays as it is.
 
-    Raises MismatchError where a part of it cannot be the model's, and CheckpointError where a layout is none.
+    Raises MismatchError where a part of it cannot be the model's, and CheckpointError where an order of axes is none.
     """
     state = AgentState(model)
     with locate(path=archive.path):
@@ -224,14 +224,14 @@ def _restore_noise(live: ActionNoise, kept: ActionNoise) -> None:
 
 
 def _checked_extras(expected: Expected, extras: Any) -> dict[str, Any]:
-    """The extras of a checkpoint, held against a model, with what it last saw in the layout that it had."""
+    """The extras of a checkpoint, held against a model, with what it last saw as it lay in memory."""
     if not isinstance(extras, Mapping):
         raise MismatchError("expected a mapping in resume/agent.json, found none.")
-    observed, layouts = extras.get("observed"), extras.get("layouts", {})
+    observed, axes = extras.get("observed"), extras.get("axes", {})
     if not isinstance(observed, Mapping) or not set(observed) <= set(OBSERVED):
         raise MismatchError(f"expected {', '.join(OBSERVED)} in resume/agent.json, found others.")
     for name, value in observed.items():
         if problem := expected.refuse_observed(name, value):
             raise MismatchError(f"{name} in resume/agent.json: {problem}")
     expected.check_networks(extras)
-    return {**extras, "observed": lay_out(dict(observed), layouts)}
+    return {**extras, "observed": arrange(dict(observed), axes)}

@@ -75,24 +75,22 @@ def test_what_was_last_seen_lies_as_a_step_gives_it(make: Callable[[], Any]) -> 
     contents, model = captured_once(make), make()
     model.learn(4)
     assert strides(put_back(make, contents)._last_obs) == strides(model._last_obs)
-    assert contents.resume["agent"]["layouts"] in ({"_last_obs": [0, 2, 3, 1]}, {"_last_obs": {"camera": [0, 2, 3, 1]}})
+    assert contents.resume["agent"]["axes"] in ({"_last_obs": [0, 2, 3, 1]}, {"_last_obs": {"camera": [0, 2, 3, 1]}})
 
 
 @pytest.mark.parametrize("make", [make_pictures, make_looking])
 def test_a_checkpoint_that_does_not_tell_how_it_lay_lies_as_a_reset_gives_it(make: Callable[[], Any]) -> None:
     contents, model = captured_once(make), make()
-    agent = {name: value for name, value in contents.resume["agent"].items() if name != "layouts"}
+    agent = {name: value for name, value in contents.resume["agent"].items() if name != "axes"}
     model.learn(4)
     older = put_back(make, replace(contents, resume={**contents.resume, "agent": agent}))
     assert strides(older._last_obs) == strides(model._last_obs)
 
 
-@pytest.mark.parametrize(
-    "layouts", [3, {"_last_obs": [0, 1, 2]}, {"_last_obs": {"camera": [0, 1, 2, 3]}}, {"other": [0]}]
-)
-def test_a_layout_that_is_none_is_refused(layouts: Any) -> None:
+@pytest.mark.parametrize("axes", [3, {"_last_obs": [0, 1, 2]}, {"_last_obs": {"camera": [0, 1, 2, 3]}}, {"other": [0]}])
+def test_an_order_of_axes_that_is_none_is_refused(axes: Any) -> None:
     contents = captured_once(make_pictures)
-    agent = {**contents.resume["agent"], "layouts": layouts}
+    agent = {**contents.resume["agent"], "axes": axes}
     with pytest.raises(StrongboxError, match="order of axes"):
         put_back(make_pictures, replace(contents, resume={**contents.resume, "agent": agent}))
 

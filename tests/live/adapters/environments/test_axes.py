@@ -11,7 +11,7 @@ import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from strongbox.adapters.environments import capture_environments, restore_environments
-from strongbox.adapters.environments.layouts import copy_array, lay_out, lay_out_like, layout_of
+from strongbox.adapters.environments.axes import arrange, arrange_like, axes_of, copy_array
 from strongbox.adapters.environments.plain import copy_plain, revive
 from strongbox.errors import CheckpointError
 from strongbox.values import same
@@ -42,46 +42,46 @@ def test_an_array_lies_as_it_did(name: str) -> None:
     array = ARRAYS[name]
     assert copy_array(array).strides == array.strides
     copied = copy_plain(array)
-    kept = through_json([copied, layout_of(copied)])
-    again = revive(lay_out(*kept))
+    kept = through_json([copied, axes_of(copied)])
+    again = revive(arrange(*kept))
     assert same(again, array)
     assert (again.strides, again.flags.writeable) == (array.strides, True)
-    assert revive(lay_out_like(kept[0], array)).strides == array.strides
+    assert revive(arrange_like(kept[0], array)).strides == array.strides
 
 
 def test_steps_that_leave_elements_out_are_closed_up_in_the_same_order() -> None:
     array = counted(4, 6, 6)[::2, :, 1:5].transpose(2, 0, 1)
-    assert layout_of(array) == [1, 2, 0]
+    assert axes_of(array) == [1, 2, 0]
     assert same(copy_array(array), array)
     assert copy_array(array).transpose(1, 2, 0).flags.c_contiguous
 
 
 def test_only_what_is_unusual_is_told_of() -> None:
     usual, turned = counted(2, 3), counted(2, 3).T
-    assert layout_of([usual, {"a": usual, "b": 3}, "text"]) is None
+    assert axes_of([usual, {"a": usual, "b": 3}, "text"]) is None
     value = {"a": usual, "b": OrderedDict(c=turned), "d": deque([1, (turned, usual)], 4)}
-    assert layout_of(value) == {"b": {"c": [1, 0]}, "d": {1: {0: [1, 0]}}}
-    again = lay_out(through_json(value), through_json(layout_of(value)))
+    assert axes_of(value) == {"b": {"c": [1, 0]}, "d": {1: {0: [1, 0]}}}
+    again = arrange(through_json(value), through_json(axes_of(value)))
     assert same(again, value)
-    assert layout_of(again) == layout_of(value)
+    assert axes_of(again) == axes_of(value)
     assert again["d"].maxlen == 4
 
 
 @pytest.mark.parametrize(
-    "layout",
+    "axes",
     [[0], [0, 1, 2], [0, 0], [0, 2], [-1, 0], [0.0, 1.0], [True, False], "10", {0: [1, 0]}, 1],
 )
-def test_a_layout_that_cannot_be_the_arrays_is_refused(layout: Any) -> None:
+def test_an_order_that_cannot_be_the_arrays_is_refused(axes: Any) -> None:
     with pytest.raises(CheckpointError, match="order of axes"):
-        lay_out(counted(2, 3), layout)
+        arrange(counted(2, 3), axes)
 
 
-@pytest.mark.parametrize("layout", [{"other": [1, 0]}, {0: [1, 0]}, [1, 0], {"a": {"b": [1, 0]}}])
-def test_a_layout_of_something_else_is_refused(layout: Any) -> None:
+@pytest.mark.parametrize("axes", [{"other": [1, 0]}, {0: [1, 0]}, [1, 0], {"a": {"b": [1, 0]}}])
+def test_an_order_of_something_else_is_refused(axes: Any) -> None:
     with pytest.raises(CheckpointError, match="order of axes"):
-        lay_out({"a": counted(2, 3), "c": 1}, layout)
+        arrange({"a": counted(2, 3), "c": 1}, axes)
     with pytest.raises(CheckpointError, match="order of axes"):
-        lay_out([counted(2, 3)], {1: [1, 0]})
+        arrange([counted(2, 3)], {1: [1, 0]})
 
 
 class Turning(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -114,11 +114,11 @@ def test_what_an_environment_keeps_lies_as_it_did_although_it_lies_otherwise_her
     assert (other.table.strides, other.tables["now"].strides) == (live.table.strides, live.tables["now"].strides)
 
 
-def test_a_state_that_does_not_tell_is_laid_out_as_what_is_there() -> None:
+def test_a_state_that_does_not_tell_is_arranged_as_what_is_there() -> None:
     _, env = turned()
     env.step(numpy.array([1]))
     state = through_json(capture_environments(env).state)
-    del state["environments"][0]["wrappers"][0]["layouts"]
+    del state["environments"][0]["wrappers"][0]["axes"]
     other, fresh = turned()
     fresh.step(numpy.array([0]))
     strides = other.table.strides
@@ -129,10 +129,10 @@ def test_a_state_that_does_not_tell_is_laid_out_as_what_is_there() -> None:
     assert other.table.flags.c_contiguous
 
 
-def test_a_layout_that_does_not_fit_is_named() -> None:
+def test_an_order_that_does_not_fit_is_named() -> None:
     _, env = turned()
     env.step(numpy.array([1]))
     state = through_json(capture_environments(env).state)
-    state["environments"][0]["wrappers"][0]["layouts"]["table"] = [0, 1, 2]
+    state["environments"][0]["wrappers"][0]["axes"]["table"] = [0, 1, 2]
     _, fresh = turned()
     assert set(restore_environments(fresh, state)) == {"environment 0, Turning.table"}
