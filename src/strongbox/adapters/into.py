@@ -7,6 +7,7 @@ member), so that a model is either as the archive has it or as it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -38,7 +39,7 @@ def check_into(model: BaseAlgorithm, archive: Archive) -> Draft:
         _check_class(model, archive)
         draft = read_draft(archive, class_path(known_base(type(model))), replaced={}, skipped=frozenset())
         migrate(draft)
-        check_spaces(model, draft)
+        check_spaces(model, draft.data)
         check_tensors(model, draft, frozenset(), Filler(archive.release_memory))
         for name in draft.parameters:
             target = named_target(model, name)
@@ -71,12 +72,12 @@ def _check_class(model: BaseAlgorithm, archive: Archive) -> None:
         )
 
 
-def check_spaces(model: BaseAlgorithm, draft: Draft) -> None:
-    """Raise MismatchError where a space of a draft is another than the model's."""
+def check_spaces(live: Any, data: Mapping[str, Any]) -> None:
+    """Raise MismatchError where a space in data is another than the one that a model, or what stands for it, has."""
     for name in ("observation_space", "action_space"):
-        kept, live = draft.data.get(name), getattr(model, name)
-        if not isinstance(kept, Space) or Restorer()(kept) != live:
-            raise MismatchError(f"expected {name} to be {live}, as the model's is, found {describe(kept)}.")
+        kept, own = data.get(name), getattr(live, name)
+        if not isinstance(kept, Space) or Restorer()(kept) != own:
+            raise MismatchError(f"expected {name} to be {own}, as the model's is, found {describe(kept)}.")
 
 
 def _check_variables(model: BaseAlgorithm, draft: Draft) -> None:

@@ -70,7 +70,7 @@ def load_into(
         check_kept(type(model), overrides, vars(model))
         draft = _read(model, archive, skipped)
         if transfer.on_mismatch == "error" and transfer.parameters is None:
-            check_spaces(model, draft)
+            check_spaces(model, draft.data)
         given = SETTINGS_OF_ENTROPY if "ent_coef" in overrides else ()
         changed, told = _changed_settings(model, overrides)
         beside = _make_beside(model, changed, overrides) if overrides or transfer.reset else model

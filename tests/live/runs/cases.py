@@ -87,6 +87,28 @@ class Bits(BitFlippingEnv):
         self._obs_space.np_random.bit_generator.state = state["generator"]
 
 
+class Pictures(gymnasium.Env[numpy.ndarray[Any, Any], numpy.int64]):
+    """Small pictures with the colours last, as cameras give them; a network takes them first."""
+
+    def __init__(self, colours: int = 3) -> None:
+        self.observation_space = gymnasium.spaces.Box(0, 255, (36, 36, colours), numpy.uint8)
+        self.action_space = gymnasium.spaces.Discrete(2)
+        self.steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.steps = 0
+        return self._picture(), {}
+
+    def step(self, action: numpy.int64) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        return self._picture(), float(action == self.steps % 2), self.steps >= 9, False, {}
+
+    def _picture(self) -> Any:
+        space: Any = self.observation_space
+        return self.np_random.integers(0, 256, space.shape, numpy.uint8)
+
+
 def no_callbacks(folder: Path) -> list[BaseCallback]:
     return []
 
@@ -145,6 +167,11 @@ def atari(folder: Path) -> VecEnv:
 
 def masked(folder: Path) -> VecEnv:
     return make_vec_env("FrozenLake-v1", n_envs=2, wrapper_class=Masked)
+
+
+def pictures(folder: Path) -> VecEnv:
+    """SB3 itself puts a VecTransposeImage around it, which looks at the same memory along other axes."""
+    return DummyVecEnv([Pictures, Pictures])
 
 
 def goals(folder: Path) -> VecEnv:
@@ -209,6 +236,15 @@ CASES: dict[str, Case] = {
         log=("tensorboard_log",),
         lengths=(100, 150),
         kills=(60, 120, 180),
+    ),
+    "ppo-pictures": Case(
+        algorithm=PPO,
+        environment=pictures,
+        policy="CnnPolicy",
+        options={**PPO_LIKE, "policy_kwargs": {"features_extractor_kwargs": {"features_dim": 8}}},
+        lengths=(128,),
+        every=32,
+        kills=(32, 64),
     ),
     "trpo": Case(
         algorithm=TRPO,

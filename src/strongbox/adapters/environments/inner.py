@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError
 from ...values import same
+from .axes import arrange, axes_of
 from .mujoco import NOT_ATTRIBUTES, capture_simulation, is_simulation, restore_simulation
 from .notes import Notes
 from .objects import capture_object, remember_object, restore_object
@@ -131,6 +132,7 @@ def _capture_protocol(env: Any, place: str, notes: Notes) -> dict[str, Any] | No
     generator = vars(env).get(GENERATOR)
     return {
         "own": own,
+        "axes": axes_of(own),
         "generator": hold_plain(generator),
         "spaces": capture_spaces(env),
     }
@@ -139,7 +141,7 @@ def _capture_protocol(env: Any, place: str, notes: Notes) -> dict[str, Any] | No
 def _restore_protocol(env: Any, state: Any, place: str, notes: Notes) -> None:
     """The generator first, so that a ``set_state`` that brings its own has the last word."""
     state = expect_mapping(state, f"the state of {place}")
-    if set(state) != {"own", "generator", "spaces"}:
+    if set(state) - {"axes"} != {"own", "generator", "spaces"}:
         raise CheckpointError(
             "expected what get_state() returned, the generator and those of the spaces, found others."
         )
@@ -150,7 +152,7 @@ def _restore_protocol(env: Any, state: Any, place: str, notes: Notes) -> None:
     elif generator is not None:
         setattr(env, GENERATOR, revive(generator, live))
     restore_spaces(env, state["spaces"], place, notes)
-    own = revive(state["own"])
+    own = revive(arrange(state["own"], state.get("axes")))
     try:
         env.set_state(own)
         now = copy_plain(env.get_state())

@@ -20,6 +20,7 @@ import numpy
 from ...errors import CheckpointError
 from ...values import RandomGenerator, describe, same
 from ..later import Later, settle
+from .axes import arrange, arrange_like, axes_by_name
 from .clocks import read_clocks, write_clocks
 from .growing import hold_growing
 from .logs import capture_log, has_log, restore_log
@@ -49,6 +50,7 @@ def _capture(live: Any, place: str, notes: Notes, harmless: frozenset[str], dept
     state: dict[str, Any] = {
         "class": class_name(live),
         "attributes": Later(_settle_each, copies),
+        "axes": Later(axes_by_name, copies),
         "unchanged": Later(unchanged_names, made_with(live), copies),
         "shared": shared_names(attributes),
         "clocks": read_clocks(live),
@@ -161,7 +163,7 @@ def restore_object(
     unchanged = state.get("unchanged")
     unchanged = unchanged if type(unchanged) is list else []
     settings = frozenset(name for name in unchanged if type(name) is str)
-    restore_attributes(live, attributes, place, notes, settings)
+    restore_attributes(live, attributes, place, notes, settings, axes=state.get("axes"))
     _remove_late(live, attributes, place, notes, harmless)
     _share(live, state.get("shared"))
     write_clocks(live, state.get("clocks"), place, notes)
@@ -176,9 +178,18 @@ def restore_object(
 
 
 def restore_attributes(
-    live: Any, attributes: dict[str, Any], place: str, notes: Notes, unchanged: frozenset[str] = frozenset()
+    live: Any,
+    attributes: dict[str, Any],
+    place: str,
+    notes: Notes,
+    unchanged: frozenset[str] = frozenset(),
+    *,
+    axes: Any = None,
 ) -> None:
-    """Put plain data back by name, each where it fits."""
+    """Put plain data back by name, each where it fits.
+
+    ``axes`` says how arrays lay in memory, by name; where nothing says it, they lie as the live ones do.
+    """
     own = dict(attributes_of(live))
     made = _MADE.get(id(live), (None, {}))[1]
     strict = is_of_library(live)
@@ -198,7 +209,7 @@ def restore_attributes(
         if problem:
             notes.add(where, problem)
         else:
-            _set(live, name, value, where, notes)
+            _set(live, name, value, where, notes, axes)
 
 
 def _remove_late(live: Any, attributes: dict[str, Any], place: str, notes: Notes, harmless: frozenset[str]) -> None:
@@ -229,9 +240,11 @@ def _is_setting(live: Any, name: str, value: Any) -> bool:
         return False
 
 
-def _set(live: Any, name: str, value: Any, place: str, notes: Notes) -> None:
+def _set(live: Any, name: str, value: Any, place: str, notes: Notes, axes: Any) -> None:
+    own = vars(live).get(name)
     try:
-        setattr(live, name, revive(value, vars(live).get(name)))
+        arranged = arrange(value, axes.get(name)) if type(axes) is dict else arrange_like(value, own)
+        setattr(live, name, revive(arranged, own))
     except CheckpointError as error:
         notes.add(place, error.problem)
     except Exception as error:  # noqa: BLE001 - a property of one's own class may refuse in any way

@@ -20,6 +20,7 @@ import numpy
 from ..loaded import loaded_classes
 from .clocks import clocks_of
 from .logs import has_log
+from .spaces import spaces_in
 
 __all__ = [
     "OVERWRITTEN",
@@ -62,11 +63,10 @@ def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> list[tup
     elsewhere = {*harmless, *clocks_of(live)}
     if has_log(live):
         elsewhere.add("results_writer")
-    space = loaded_classes("gymnasium", "Space")
     return [
         (name, value)
         for name, value in vars(live).items()
-        if name not in IGNORED and name not in elsewhere and not isinstance(value, space)
+        if name not in IGNORED and name not in elsewhere and not spaces_in(value)
     ]
 
 

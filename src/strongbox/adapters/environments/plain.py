@@ -5,7 +5,8 @@ sets and dictionaries of these, of exactly these types. Everything else has to b
 reported.
 
 A copy of plain data is made of values with a portable form, so generators become
-:class:`~strongbox.values.RandomGenerator`. The way back, :func:`revive`, gives live data that nobody else holds.
+:class:`~strongbox.values.RandomGenerator`; its arrays lie in memory as the original's do. The way back,
+:func:`revive`, gives live data that nobody else holds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..generators import (
     read_generator,
     refuse_state,
 )
+from .axes import copy_array
 
 __all__ = ["MOST_PARTS", "NotPlain", "copy_plain", "expect_mapping", "hold_plain", "refuse", "revive"]
 
@@ -125,7 +127,7 @@ def _copy_elements(value: Any) -> Any:
     dtype = value.dtype
     if dtype.kind not in "biufcUS" or not dtype.isnative or dtype.itemsize == 0 or dtype.char in "gG":
         raise NotPlain(f"an array of {dtype}")
-    return numpy.array(value, order="C") if isinstance(value, numpy.ndarray) else value
+    return copy_array(value) if isinstance(value, numpy.ndarray) else value
 
 
 # -- the way back ---------------------------------------------------------------------------------
@@ -134,8 +136,8 @@ def _copy_elements(value: Any) -> Any:
 def revive(value: Any, live: Any = None) -> Any:
     """Live data for a copy that is to take the place of ``live``.
 
-    A live generator is written in place and returned; an array keeps the order in memory that the live one has,
-    since the order in which numbers are added depends on it. Raises CheckpointError for a value that is no plain data.
+    A live generator is written in place and returned; an array lies in memory as that of the copy does. Raises
+    CheckpointError for a value that is no plain data.
     """
     if isinstance(value, RandomGenerator):
         if not is_generator(live):
@@ -144,8 +146,7 @@ def revive(value: Any, live: Any = None) -> Any:
     if isinstance(value, EnumMember):
         return _revive_member(value, live)
     if isinstance(value, numpy.ndarray):
-        fortran = isinstance(live, numpy.ndarray) and live.flags.f_contiguous and not live.flags.c_contiguous
-        return value.copy(order="F" if fortran else "C")
+        return copy_array(value)
     kind = type(value)
     if kind in SEQUENCES:
         items = [revive(item) for item in value]

@@ -17,7 +17,7 @@ from .notes import Notes
 if TYPE_CHECKING:
     import gymnasium
 
-__all__ = ["capture_spaces", "restore_spaces"]
+__all__ = ["capture_spaces", "restore_spaces", "spaces_in"]
 
 ALONE = ("Box", "Discrete", "MultiBinary", "MultiDiscrete", "Text")
 """Gymnasium's spaces with no other space inside; a class derived from one may have some."""
@@ -40,9 +40,26 @@ def restore_spaces(live: Any, states: Any, place: str, notes: Notes) -> None:
             _write(part, state)
 
 
-def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
+def spaces_in(value: Any) -> dict[str, gymnasium.Space[Any]]:
+    """What is a space, or a dictionary, list or tuple of nothing but spaces: each by what stands behind its name."""
     space = loaded_classes("gymnasium", "Space")
-    return {name: value for name, value in vars(live).items() if isinstance(value, space)}
+    if isinstance(value, space):
+        return {"": value}
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not items or not all(isinstance(item, space) for item in items):
+        return {}
+    return {f".{key}": item for key, item in (value.items() if isinstance(value, dict) else enumerate(value))}
+
+
+def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
+    """The spaces of an object, but those of a container that are inside of another space anyway."""
+    alone: dict[str, gymnasium.Space[Any]] = {}
+    contained: dict[str, gymnasium.Space[Any]] = {}
+    for name, value in vars(live).items():
+        for label, space in spaces_in(value).items():
+            (contained if label else alone)[name + label] = space
+    known = {id(part) for space in alone.values() for part in _parts(space)}
+    return {**alone, **{name: space for name, space in contained.items() if id(space) not in known}}
 
 
 def _is_state(state: Any) -> bool:

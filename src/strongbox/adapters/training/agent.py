@@ -8,9 +8,8 @@ anything is changed, and put back as often as SB3's own preparations overwrite i
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-from numbers import Number
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy
@@ -18,26 +17,21 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import ActionNoise, OrnsteinUhlenbeckActionNoise, VectorizedActionNoise
 
-from ...archive import Archive
-from ...errors import MismatchError, StrongboxError, locate
-from ...values import describe, find_opaque
-from ..attributes import refuse_counter
-from ..dtypes import TORCH_DTYPES
+from ...archive import Archive, Contents, Typed
+from ...errors import CheckpointError, MismatchError, StrongboxError, locate
+from ...values import find_opaque
+from ..environments.axes import arrange, arrange_like, axes_by_name
 from ..environments.notes import Notes
 from ..environments.plain import copy_plain, revive
 from ..environments.spaces import capture_spaces, restore_spaces
+from ..into import check_spaces
 from ..restore import Restorer
+from .expected import MATRICES, OBSERVED, Expected, distributions
 from .settings import is_state
 
-__all__ = ["AgentState", "capture_agent", "read_agent"]
+__all__ = ["AgentState", "capture_agent", "leave_out_misfits", "read_agent"]
 
 NOISE = "action_noise"
-OBSERVED = ("_last_episode_starts", "_last_obs", "_last_original_obs")
-"""What an agent last saw. It changes with every step and may be large, so it is kept as arrays, with no pickle."""
-MATRICES = ("exploration_mat", "exploration_matrices")
-"""The names that SB3 gives to the weights of state-dependent exploration (gSDE)."""
-EPISODES: dict[str, tuple[type, ...]] = {"ep_info_buffer": (dict,), "ep_success_buffer": (int, float, numpy.generic)}
-"""Statistics of the last episodes, and what each of them is."""
 STATELESS_NOISE = ("NormalActionNoise",)
 
 
@@ -46,11 +40,13 @@ def capture_agent(model: BaseAlgorithm) -> dict[str, Any]:
 
     The values of generators are made later.
     """
+    observed = {name: copy_plain(vars(model)[name]) for name in OBSERVED if name in vars(model)}
     state: dict[str, Any] = {
-        "observed": {name: copy_plain(vars(model)[name]) for name in OBSERVED if name in vars(model)},
+        "observed": observed,
+        "axes": axes_by_name(observed),
         "spaces": capture_spaces(model),
     }
-    for name, distribution in _distributions(model):
+    for name, distribution in distributions(model):
         state[name] = {key: _array(getattr(distribution, key)) for key in MATRICES}
     recurrent = getattr(model, "_last_lstm_states", None)
     if recurrent is not None:
@@ -62,12 +58,48 @@ def _array(tensor: torch.Tensor) -> numpy.ndarray[Any, Any]:
     return numpy.array(tensor.detach().cpu().numpy())
 
 
-def _distributions(model: BaseAlgorithm) -> Iterator[tuple[str, Any]]:
-    """The distributions of an agent that explore by matrices, once these are drawn."""
-    for name in ("policy", "actor"):
-        distribution = getattr(getattr(model, name, None), "action_dist", None)
-        if all(isinstance(getattr(distribution, key, None), torch.Tensor) for key in MATRICES):
-            yield name, distribution
+def leave_out_misfits(expected: Expected, contents: Contents) -> Contents:
+    """What was captured, without what a run that goes on from it would refuse; that is left out, with the reason.
+
+    Raises CheckpointError where no run could go on from what is left.
+    """
+    agent, values = contents.resume["agent"], {name: entry.value for name, entry in contents.data.items()}
+    misfits = {**_unfit_attributes(expected, contents), **_unfit_observed(expected, agent["observed"])}
+    try:
+        _check_environments(expected, values.get("n_envs"))
+        if "num_timesteps" in misfits or "num_timesteps" not in values:
+            raise MismatchError("expected num_timesteps, a whole number, found none.")
+        check_spaces(expected, values)
+        expected.check_networks(agent)
+    except MismatchError as error:
+        raise CheckpointError(
+            f"expected a checkpoint that a run can go on from, found one that it would refuse: {error}",
+            hint="Nothing was written. Leave this part of the model as make_model has made it, or train without a run.",
+        ) from error
+    if not misfits:
+        return contents
+    observed = {name: value for name, value in agent["observed"].items() if name not in misfits}
+    return replace(
+        contents,
+        data={name: entry for name, entry in contents.data.items() if name not in misfits},
+        left_out={**contents.left_out, **misfits},
+        resume={**contents.resume, "agent": {**agent, "observed": observed}},
+    )
+
+
+def _unfit_attributes(expected: Expected, contents: Contents) -> dict[str, str]:
+    misfits = {}
+    for name, entry in contents.data.items():
+        known = is_state(name, expected.algorithm) and name in expected.kinds
+        if known and not (isinstance(entry, Typed) and entry.opaque):
+            problem = expected.refuse_attribute(name, entry.value)
+            misfits.update({} if problem is None else {name: problem})
+    return misfits
+
+
+def _unfit_observed(expected: Expected, observed: Mapping[str, Any]) -> dict[str, str]:
+    problems = {name: expected.refuse_observed(name, value) for name, value in observed.items()}
+    return {name: problem for name, problem in problems.items() if problem is not None}
 
 
 class AgentState:
@@ -94,7 +126,9 @@ class AgentState:
         for name, value in self.attributes.items():
             setattr(model, name, self._restorer(value))
         for name, seen in self.extras.get("observed", {}).items():
-            setattr(model, name, revive(seen))
+            # Checkpoints of old do not say how it lay, and what the script's reset gave mostly lies as a step's.
+            told = "axes" in self.extras
+            setattr(model, name, revive(seen if told else arrange_like(seen, getattr(model, name, None))))
         restore_spaces(model, self.extras.get("spaces"), "the model", notes)
         live = getattr(model, NOISE, None)
         if self.noise is not None and live is not None:
@@ -103,7 +137,7 @@ class AgentState:
         return notes.inexact
 
     def _restore_extras(self, model: BaseAlgorithm) -> None:
-        for name, distribution in _distributions(model):
+        for name, distribution in distributions(model):
             for key, array in self.extras.get(name, {}).items():
                 setattr(distribution, key, torch.from_numpy(array.copy()).to(model.device))
         if "lstm" in self.extras:
@@ -112,89 +146,52 @@ class AgentState:
             model._last_lstm_states = type(live)(*pairs)  # type: ignore[attr-defined]
 
 
-def read_agent(model: BaseAlgorithm, archive: Archive) -> AgentState:
+def read_agent(model: BaseAlgorithm, expected: Expected, archive: Archive) -> AgentState:
     """Read an agent's state from a checkpoint's archive, and compare it with a model, which stays as it is.
 
-    Raises MismatchError where a part of it cannot be the model's.
+    Raises MismatchError where a part of it cannot be the model's, and CheckpointError where an order of axes is none.
     """
     state = AgentState(model)
     with locate(path=archive.path):
-        _check_environments(model, archive.data.get("n_envs"))
+        _check_environments(expected, archive.data.get("n_envs"))
         for name in archive.data:
             if is_state(name, type(model)):
-                _read_attribute(state, model, name, archive.data[name])
+                _read_attribute(state, expected, name, archive.data[name])
         for name, reason in archive.left_out.items():
             if is_state(name, type(model)):
                 state.inexact[name] = reason
         state.noise = _read_noise(state, model, archive)
-        state.extras = _checked_extras(model, archive.resume.get("agent", {}))
+        state.extras = _checked_extras(expected, archive.resume.get("agent", {}))
     if "num_timesteps" not in state.attributes:
         raise MismatchError("expected num_timesteps in the checkpoint's data, found none.", path=archive.path)
     return state
 
 
-def _check_environments(model: BaseAlgorithm, count: Any) -> None:
-    if type(count) is int and count != model.n_envs:
+def _check_environments(expected: Expected, count: Any) -> None:
+    if type(count) is int and count != expected.environments:
         raise MismatchError(
-            f"expected {count:,} environments, as the run was begun with, found {model.n_envs:,}.",
+            f"expected {count:,} environments, as the run was begun with, found {expected.environments:,}.",
             hint="Make as many environments as the run was begun with.",
         )
 
 
-def _read_attribute(state: AgentState, model: BaseAlgorithm, name: str, value: Any) -> None:
-    if name not in vars(model):
+def _read_attribute(state: AgentState, expected: Expected, name: str, value: Any) -> None:
+    if name not in expected.kinds:
         state.inexact[name] = f"the model of the script has no attribute {name!r}"
         return
-    if callable(getattr(type(model), name, None)):
-        raise MismatchError(f"expected attributes in data, found {name!r}, which is a method of the algorithm.")
     parts = find_opaque(value, name)
     if parts:
         state.inexact[name] = parts[0][1].reason
         return
     try:
-        refused = refuse_counter(name, state._restorer(value))
+        state._restorer(value)
     except StrongboxError as error:
         state.inexact[name] = error.problem
         return
-    refused = refused or _other_kind(name, getattr(model, name), value)
+    refused = expected.refuse_attribute(name, value)
     if refused:
         raise MismatchError(f"{name} in data: {refused}")
     state.attributes[name] = value
-
-
-def _other_kind(name: str, live: Any, value: Any) -> str | None:
-    """Why a value cannot take the place of a live one, or None where it can."""
-    if name in EPISODES:
-        entries = value if isinstance(value, list | deque) else None if value is None else [None]
-        fits = entries is None or all(isinstance(entry, EPISODES[name]) for entry in entries)
-        return None if fits else "expected the statistics of episodes, found something else."
-    for kind in (Number, str, bytes):
-        if isinstance(live, kind) and not isinstance(value, kind):
-            return f"expected a {type(live).__name__}, found {describe(value)}."
-    return None
-
-
-def _misshapen(model: BaseAlgorithm, name: str, value: Any) -> str | None:
-    """Why a value cannot be what a model last saw, or None where it can."""
-    if value is None:
-        return None
-    if name == "_last_episode_starts":
-        return _not_of_shape(value, (model.n_envs,))
-    if name not in ("_last_obs", "_last_original_obs"):
-        return None
-    spaces = getattr(model.observation_space, "spaces", None)
-    if not isinstance(spaces, Mapping):
-        return _not_of_shape(value, (model.n_envs, *(model.observation_space.shape or ())))
-    if not isinstance(value, Mapping) or set(value) != set(spaces):
-        return f"expected observations named {', '.join(spaces)}, found others."
-    reasons = (_not_of_shape(value[key], (model.n_envs, *(space.shape or ()))) for key, space in spaces.items())
-    return next((reason for reason in reasons if reason), None)
-
-
-def _not_of_shape(value: Any, shape: tuple[int, ...]) -> str | None:
-    if isinstance(value, numpy.ndarray) and value.shape == shape and value.dtype.kind in "biuf":
-        return None
-    return f"expected numbers of {shape}, found {getattr(value, 'shape', type(value).__name__)}."
 
 
 # -- where the noise goes on from -------------------------------------------------------
@@ -226,51 +223,15 @@ def _restore_noise(live: ActionNoise, kept: ActionNoise) -> None:
 # -- what SB3 never saves -------------------------------------------------------------------------------
 
 
-def _checked_extras(model: BaseAlgorithm, extras: Any) -> Mapping[str, Any]:
+def _checked_extras(expected: Expected, extras: Any) -> dict[str, Any]:
+    """The extras of a checkpoint, held against a model, with what it last saw as it lay in memory."""
     if not isinstance(extras, Mapping):
         raise MismatchError("expected a mapping in resume/agent.json, found none.")
-    observed = extras.get("observed")
+    observed, axes = extras.get("observed"), extras.get("axes", {})
     if not isinstance(observed, Mapping) or not set(observed) <= set(OBSERVED):
         raise MismatchError(f"expected {', '.join(OBSERVED)} in resume/agent.json, found others.")
     for name, value in observed.items():
-        if problem := _misshapen(model, name, value):
+        if problem := expected.refuse_observed(name, value):
             raise MismatchError(f"{name} in resume/agent.json: {problem}")
-    for name in extras.keys() & {"policy", "actor"}:
-        distribution = getattr(getattr(model, name, None), "action_dist", None)
-        _check_matrices(distribution, extras[name], name)
-    recurrent = getattr(model, "_last_lstm_states", None)
-    if ("lstm" in extras) != (recurrent is not None):
-        raise MismatchError("expected states of recurrent networks exactly where the model has some.")
-    if recurrent is not None:
-        _check_recurrent(recurrent, extras["lstm"])
-    return extras
-
-
-def _check_matrices(distribution: Any, arrays: Any, name: str) -> None:
-    live = getattr(distribution, MATRICES[0], None)
-    if not isinstance(live, torch.Tensor) or not isinstance(arrays, Mapping) or set(arrays) != set(MATRICES):
-        raise MismatchError(f"expected matrices of exploration only where the model has some, found them for {name}.")
-    shapes = [_shape_of(arrays[key], live) for key in MATRICES]
-    if (
-        None in shapes
-        or shapes[0] != tuple(live.shape)
-        or len(shapes[1] or ()) != 3
-        or (shapes[1] or ())[1:] != shapes[0]
-    ):
-        raise MismatchError(f"expected matrices of {tuple(live.shape)} for {name}, found {shapes[0]} and {shapes[1]}.")
-
-
-def _shape_of(array: Any, like: torch.Tensor) -> tuple[int, ...] | None:
-    """The shape of an array of the same type of element as a tensor, or None for anything else."""
-    if not isinstance(array, numpy.ndarray) or TORCH_DTYPES.get(array.dtype.name) is not like.dtype:
-        return None
-    return tuple(array.shape)
-
-
-def _check_recurrent(live: Any, kept: Any) -> None:
-    shapes = [[tuple(tensor.shape) for tensor in pair] for pair in live]
-    if not isinstance(kept, list) or not all(isinstance(pair, list) for pair in kept):
-        raise MismatchError("expected the states of recurrent networks as lists, found something else.")
-    found = [[_shape_of(array, live[0][0]) for array in pair] for pair in kept]
-    if found != shapes:
-        raise MismatchError(f"expected states of recurrent networks of {shapes}, found {found}.")
+    expected.check_networks(extras)
+    return {**extras, "observed": arrange(dict(observed), axes)}

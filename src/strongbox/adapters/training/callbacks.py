@@ -117,7 +117,7 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], lo
     state: dict[str, Any] = {name: int(getattr(callback, name)) for name in ALL}
     for kind in KNOWN:
         if isinstance(callback, kind):
-            state.update({name: _hold(callback, name) for name in KNOWN[kind]})
+            _capture_known(callback, KNOWN[kind], place, state, inexact)
     if callable(getattr(callback, "state_dict", None)) and callable(getattr(callback, "load_state_dict", None)):
         _capture_own(callback, place, state, inexact)
     elif type(callback) not in KNOWN:
@@ -131,6 +131,16 @@ def _capture(callback: sb3.BaseCallback, place: str, inexact: dict[str, str], lo
         logs.update(captured.logs)
         inexact.update({f"callback {place}: {name}": reason for name, reason in captured.inexact.items()})
     return state
+
+
+def _capture_known(
+    callback: Any, names: tuple[str, ...], place: str, state: dict[str, Any], inexact: dict[str, str]
+) -> None:
+    for name in names:
+        try:
+            state[name] = _hold(callback, name)
+        except StrongboxError as error:
+            inexact[f"callback {place}: {name}"] = error.problem
 
 
 _COPIES: WeakKeyDictionary[sb3.BaseCallback, dict[str, GrowingCopy]] = WeakKeyDictionary()
@@ -149,24 +159,32 @@ def _hold(callback: sb3.BaseCallback, name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A copy of Python's own numbers and lists for numpy's."""
+    """A copy, with Python's own numbers for numpy's; what environments say of success may be anything."""
     if isinstance(value, numpy.generic):
         return value.item()
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float) else _understood(value)
 
 
 def _capture_own(callback: Any, place: str, state: dict[str, Any], inexact: dict[str, str]) -> None:
     """What a callback says of itself, where it has a portable form."""
     try:
-        decoded, _ = read_nodes(pickle_bounded(callback.state_dict()))
-        value = to_value(decoded, limits=DEFAULT_LIMITS)
-        parts = find_opaque(value)
-        if parts:
-            raise UnsupportedError(f"a part of its state_dict is not understood: {parts[0][1].reason}")
+        value = _understood(callback.state_dict())
         to_portable(value)
         state["own"] = value
     except StrongboxError as error:
         inexact[f"callback {place}"] = error.problem
+
+
+def _understood(live: Any) -> Any:
+    """The value of something live; raises UnsupportedError, with the reason, where a part of it is not understood."""
+    decoded, _ = read_nodes(pickle_bounded(live))
+    value = to_value(decoded, limits=DEFAULT_LIMITS)
+    parts = find_opaque(value)
+    if parts:
+        raise UnsupportedError(f"a part of it is not understood: {parts[0][1].reason}")
+    return value
 
 
 def _name_unknown(callback: sb3.BaseCallback, place: str, inexact: dict[str, str]) -> None:

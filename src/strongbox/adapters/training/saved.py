@@ -19,6 +19,7 @@ from ..capture import capture
 from ..into import check_into
 from ..preserving import read_rows
 from .agent import AgentState, read_agent
+from .expected import Expected
 from .settings import compare_settings
 
 __all__ = ["PARTS", "Saved", "read_saved"]
@@ -58,8 +59,8 @@ class Saved:
         return int(self.parts["run"]["elapsed"])
 
 
-def read_saved(model: BaseAlgorithm, archive: Archive) -> Saved:
-    """Read a checkpoint's archive and compare it with a model; neither is changed.
+def read_saved(model: BaseAlgorithm, expected: Expected, archive: Archive) -> Saved:
+    """Read a checkpoint's archive and compare it with a model and what was noted of it; neither is changed.
 
     Raises MismatchError where the algorithm, a space, a network or a part of the state is another's, and what
     reading a damaged archive raises.
@@ -69,7 +70,7 @@ def read_saved(model: BaseAlgorithm, archive: Archive) -> Saved:
         parts = {name: _part(archive, name) for name in PARTS}
         for name in ("iterations", "elapsed"):
             _count(parts["run"], name)
-        state = read_agent(model, archive)
+        state = read_agent(model, expected, archive)
         differences = compare_settings(model, capture(model), archive)
     return Saved(
         archive=archive,

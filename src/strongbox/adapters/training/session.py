@@ -31,9 +31,10 @@ from ..later import settle
 from ..normalization import capture_normalization
 from ..random_states import hold_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
-from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
+from .agent import NOISE, STATELESS_NOISE, capture_agent, leave_out_misfits
 from .callback import RunCallback
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
+from .expected import OBSERVED, Expected, expect
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
 from .pending import capture_pending, continue_iterations, restore_pending
 from .saved import Saved, read_saved
@@ -54,7 +55,7 @@ class Captured:
     more than the last time, where the model has one.
     """
 
-    kind: type[BaseAlgorithm]
+    expected: Expected
     agent: HeldAgent
     normalization: Normalization | None
     noise: str
@@ -66,13 +67,14 @@ class Captured:
 
     @cached_property
     def contents(self) -> Contents:
-        """What the archive is written from."""
-        return replace(self.agent.contents(normalization=self.normalization), resume=settle(self.resume))
+        """What the archive is written from; raises CheckpointError where no run could go on from it."""
+        contents = self.agent.contents(normalization=self.normalization)
+        return leave_out_misfits(self.expected, replace(contents, resume=settle(self.resume)))
 
     @cached_property
     def inexact(self) -> Mapping[str, str]:
         """What is not captured exactly, by name with the reason: what was noticed at the clean point, and since."""
-        return {**_lost(self.kind, self.noise, self.contents), **self.noticed}
+        return {**_lost(self.expected.algorithm, self.noise, self.contents), **self.noticed}
 
 
 class Session:
@@ -90,6 +92,7 @@ class Session:
         self.model: BaseAlgorithm = model
         self.iterations = 0
         self._environment = environment
+        self._expected = expect(model)
         self._callback: BaseCallback | None = None
         self._state_dicts = StateDicts()
         self._variables = Staging()
@@ -114,14 +117,10 @@ class Session:
         """The full name of the model's class."""
         return f"{type(self.model).__module__}.{type(self.model).__qualname__}"
 
-    @property
+    @cached_property
     def environment_id(self) -> str | None:
-        """The id of the environment in gymnasium's registry, where it is of it."""
-        try:
-            spec = self._environment.get_attr("spec", 0)[0]
-        except AttributeError:
-            return None
-        return getattr(spec, "id", None)
+        """The id of the environment as an archive names it; workers are asked for it once."""
+        return find_environment_id(self.model)
 
     @property
     def steps(self) -> int:
@@ -163,6 +162,11 @@ class Session:
     def _rollout(self) -> int:
         """Steps of one rollout of an on-policy algorithm."""
         return int(getattr(self.model, "n_steps", 1)) * self.model.n_envs
+
+    @property
+    def _elapsed(self) -> int:
+        """Nanoseconds for which ``learn()`` has gone on; none where somebody has put the clock back."""
+        return max(0, time.time_ns() - int(self.model.start_time))
 
     @property
     def _draws_early(self) -> bool:
@@ -232,7 +236,7 @@ class Session:
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
         parameters = self._state_dicts.copy(model)
-        agent = hold_agent(model, exclude=OBSERVED, environment=self._known_environment, parameters=parameters)
+        agent = hold_agent(model, exclude=OBSERVED, environment=self.environment_id, parameters=parameters)
         variables = self._variables.copy(agent.variables)
         environments = capture_environments(self._environment)
         callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
@@ -243,14 +247,14 @@ class Session:
             "environments": environments.held,
             "log": {"pending": pending, "rows": self._positions.rows(model.logger)},
             "random": {"now": hold_random_states(), "before": self._before_draw},
-            "run": {**run, "iterations": self.iterations, "elapsed": time.time_ns() - model.start_time},
+            "run": {**run, "iterations": self.iterations, "elapsed": self._elapsed},
         }
         buffer = self.recorder.capture(steps // model.n_envs) if self.recorder is not None and replay else None
         inexact.update({} if buffer is None else buffer.inexact)
         if self.recorder is not None and not replay:
             inexact["replay_buffer"] = "it was left out, as replay=False asks"
         return Captured(
-            kind=type(model),
+            expected=self._expected,
             agent=replace(agent, variables=variables),
             normalization=normalization,
             noise=type(getattr(model, NOISE, None)).__name__,
@@ -261,16 +265,11 @@ class Session:
             metrics=self.metrics(),
         )
 
-    @cached_property
-    def _known_environment(self) -> str | None:
-        """The id of the environment as an archive names it; workers are asked for it once."""
-        return find_environment_id(self.model)
-
     # -- from kept to live -------------------------------------------------------------------------------
 
     def read(self, archive: Archive) -> Saved:
         """Read a checkpoint's archive and compare it with the model; neither is changed."""
-        return read_saved(self.model, archive)
+        return read_saved(self.model, self._expected, archive)
 
     def put_parameters(self, saved: Saved) -> None:
         """Put networks, optimizers and variables into the model."""

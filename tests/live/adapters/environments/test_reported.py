@@ -171,6 +171,31 @@ def test_a_setting_of_an_environment_that_is_replayed_is_the_scripts_too() -> No
     assert inexact["environment 0, Hidden"]
 
 
+class Drawing(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Draws from spaces that stand in containers, of which one is a part of another space anyway."""
+
+    def __init__(self) -> None:
+        super().__init__(Hidden())
+        self.named = {"noise": gymnasium.spaces.Box(0, 1, (2,)), "coin": gymnasium.spaces.Discrete(2)}
+        self.both = gymnasium.spaces.Dict({"coin": self.named["coin"]})
+        self.row = (gymnasium.spaces.Discrete(5),)
+
+    def draw(self) -> list[Any]:
+        return [space.sample().tolist() for space in (*self.named.values(), *self.row)]
+
+
+def test_the_generators_of_spaces_in_containers_go_on() -> None:
+    env = started(Drawing)
+    env.env_method("draw")
+    captured = capture_environments(env)
+    assert captured.inexact == {}
+    state = captured.state["environments"][0]["wrappers"][0]
+    assert set(state["spaces"]) == {"both", "named.noise", "row.0"}
+    other = started(Drawing, 3)
+    assert restore_environments(other, through_json(captured.state)) == {}
+    assert [other.env_method("draw") for _ in range(9)] == [env.env_method("draw") for _ in range(9)]
+
+
 class Unseeded(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Has a generator that it may not have drawn from yet."""
 
