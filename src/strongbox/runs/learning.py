@@ -90,7 +90,7 @@ class Learning:
         self._restoring = self._start is Start.GOES_ON
         self._tell_waiting()
         if self._options.on_signal:
-            run.preemption.open()
+            run.preemption.open(session.outlive_signals)
 
     def rollout_started(self) -> None:
         """The clean point: put everything back, or make a checkpoint where one is due."""
@@ -117,9 +117,16 @@ class Learning:
             session.set_steps(max(session.steps, session.total))
 
     def training_ended(self) -> None:
-        """Make the last checkpoint, and wait until it is committed."""
+        """Make the last checkpoint, and wait until it is committed; a signal since the last rollout began is told."""
+        try:
+            self._end()
+        finally:
+            self._run.preemption.close()
+        if self._options.on_signal and self._run.preempted is None:
+            self._run.preempted = self._run.preemption.signal
+
+    def _end(self) -> None:
         run, session = self._run, self._session
-        run.preemption.close()
         if self._idle:
             session.set_steps(self._before)
         elif self._start in (Start.DONE, Start.DONE_LAST):

@@ -68,7 +68,7 @@ class Run:
 
     @property
     def preempted(self) -> str | None:
-        """The name of the signal that training was stopped by, or None."""
+        """The name of the signal that has stopped the training, or that came when it was about to end; or None."""
         return self._live.preempted
 
     @property

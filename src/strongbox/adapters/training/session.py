@@ -25,7 +25,7 @@ from ...values import Normalization
 from ..attributes import known_base
 from ..capture import HeldAgent, hold_agent
 from ..environment_id import find_environment_id
-from ..environments import capture_environments, restore_environments, watch_environments
+from ..environments import capture_environments, outlive_signals, restore_environments, watch_environments
 from ..into import fill_into
 from ..later import settle
 from ..normalization import capture_normalization
@@ -182,6 +182,10 @@ class Session:
         if episodes:
             found["rollout/ep_rew_mean"] = float(numpy.mean(episodes))
         return found
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        """Let the processes in which the environments live go on after signals, by number."""
+        outlive_signals(self._environment, numbers)
 
     def opened_logs(self) -> list[str]:
         """The files that this call of ``learn()`` has opened for TensorBoard, by path."""
