@@ -50,7 +50,6 @@ class Learning:
         self._restoring = False
         self._stopping = False
         self._idle = False
-        self._before = 0
 
     @property
     def _session(self) -> Session:
@@ -69,7 +68,6 @@ class Learning:
         self._idle = run.preempted is not None
         if self._idle:
             # The script goes on to its next learn(), but the machine is to be taken away.
-            self._before = session.steps
             session.pass_over(last=False)
             return
         if run.phases.broken_off:
@@ -128,7 +126,7 @@ class Learning:
     def _end(self) -> None:
         run, session = self._run, self._session
         if self._idle:
-            session.set_steps(self._before)
+            session.set_steps(run.phases.counter(run.last_step))
         elif self._start in (Start.DONE, Start.DONE_LAST):
             session.set_steps(run.phases.current.end or session.steps)
             if self._start is Start.DONE_LAST:

@@ -93,8 +93,16 @@ class Phases:
 
     def run_steps(self, steps: int) -> int:
         """The steps of the run as a whole, from SB3's counter, which may begin anew with each phase."""
-        before = sum((phase.end or phase.start) - phase.start for phase in self._phases[: self._current])
-        return before + steps - self.current.start
+        return self._before + steps - self.current.start
+
+    def counter(self, run_steps: int) -> int:
+        """The other way round: SB3's counter in the current phase, from the steps of the run as a whole."""
+        return run_steps - self._before + self.current.start
+
+    @property
+    def _before(self) -> int:
+        """The steps of the phases before the current one."""
+        return sum((phase.end or phase.start) - phase.start for phase in self._phases[: self._current])
 
     def to_list(self) -> list[list[int | None]]:
         """The phases up to the current one, as they stand in a checkpoint."""

@@ -13,6 +13,7 @@ An exception would end the worker, and with it the run: the methods return it as
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -173,10 +174,21 @@ def outlive_signals(env: gymnasium.Env[Any, Any], numbers: Collection[int]) -> N
 
 
 def _outlive(number: int, frame: FrameType | None) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is None or not parent.is_alive():
+    if not _has_parent():
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
+
+
+def _has_parent() -> bool:
+    """Whether the process that waits for this one lives; a worker that was forked beside this one may hide its end."""
+    parent = multiprocessing.parent_process()
+    if parent is None or not parent.is_alive():
+        return False
+    try:
+        os.kill(int(parent.pid or 0), 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 RANDOM = "random"
