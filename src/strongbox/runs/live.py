@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, write_checkpoint
 from ..checkpoints.files import is_folder
 from ..checkpoints.replay import ReplayManifest, ReplayStore
 from ..errors import CheckpointError, FormatError, LimitError, StrongboxError
@@ -24,6 +23,7 @@ from .opened import OpenedLogs
 from .phases import Phases
 from .preemption import Preemption
 from .report import RunReport, tell, warn
+from .retaining import Retaining
 from .sessions import Captured, Saved, Session
 
 __all__ = ["LiveRun"]
@@ -52,6 +52,7 @@ class LiveRun:
         self.reached = 0
         """The steps that a loop of the script's own has said to have done."""
         self._durable = durable
+        self._retaining = Retaining(self.folder)
         self._writer: BackgroundWriter | None = None
         self._session: Session | None = None
         self._saved: Saved | None = None
@@ -131,6 +132,7 @@ class LiveRun:
         """Return when the last checkpoint is committed; raises the error that kept it from it."""
         if self._writer is not None:
             self._writer.wait()
+            self._retaining.tell()
 
     def check(self) -> None:
         """Raise the error of the last checkpoint, if it is already known; waits for nothing."""
@@ -164,7 +166,7 @@ class LiveRun:
         step = self.step
         if skip_if_busy and self._writer.busy:
             return False
-        self._writer.wait()
+        self.wait()
         phases = {"phases": self.phases.to_list()} if self.session.learns else {}
         state = {**phases, "point": point}
         captured = self.session.capture(state, steps=step, replay=replay)
@@ -198,7 +200,7 @@ class LiveRun:
         if captured.replay is not None and self.session.recorder is not None:
             self.session.recorder.confirm(captured.replay, manifest)
         if keep is not None:
-            prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
+            self._retaining.carry_out(keep)
 
     def _take(self, session: Session, checkpoint: Checkpoint, swept: tuple[str, ...]) -> None:
         """Read a checkpoint, hold it against the agent, and put its parameters in."""

@@ -121,6 +121,7 @@ class Run:
         from ..adapters.training import RunCallback
 
         self._check_every(every)
+        self._check_keep(keep)
         return RunCallback(Learning(self._live, Options(every, keep, on_signal, replay, skip_if_busy)))
 
     def step(
@@ -153,6 +154,7 @@ class Run:
         and where nothing counts the steps.
         """
         self._check_every(every)
+        self._check_keep(keep)
         options = Options(every, keep, on_signal, replay, skip_if_busy)
         return self._loop(agent, envs).step(agent, step, options, metrics or {})
 
@@ -171,6 +173,7 @@ class Run:
         Call it after the loop. Where nothing was trained since the newest checkpoint, none is made, and everything is
         as it was there. The options are those of :meth:`step`.
         """
+        self._check_keep(keep)
         options = Options(None, keep, False, replay, False)
         self._loop(agent, envs).save(agent, step, options, metrics or {})
 
@@ -193,6 +196,11 @@ class Run:
     def _check_every(self, every: Any) -> None:
         if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
             raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
+
+    def _check_keep(self, keep: Any) -> None:
+        if keep is not None and not isinstance(keep, Keep):
+            hint = "For example keep=strongbox.Keep(last=3)"
+            raise CheckpointError(f"expected a strongbox.Keep for keep, found {keep!r}.", path=self.path, hint=hint)
 
     def _loop(self, agent: Any, envs: Any) -> Stepping:
         """What keeps a loop of one's own; the agent and its environments have to be those that were resumed."""
