@@ -106,11 +106,11 @@ def choose_metric(checkpoints: Sequence[Ranked], keep: Keep) -> str:
     """The metric that ``best`` goes by."""
     if keep.metric is not None:
         return keep.metric
-    present = known_metrics(checkpoints)
+    present = _known_metrics(checkpoints)
     return next((name for name in DEFAULT_METRICS if name in present), DEFAULT_METRICS[0])
 
 
-def known_metrics(checkpoints: Sequence[Ranked]) -> tuple[str, ...]:
+def _known_metrics(checkpoints: Sequence[Ranked]) -> tuple[str, ...]:
     """The metrics that any checkpoint has a number for, by name in order."""
     return tuple(
         sorted({name for each in checkpoints for name, value in each.metrics.items() if not math.isnan(value)})
@@ -119,7 +119,7 @@ def known_metrics(checkpoints: Sequence[Ranked]) -> tuple[str, ...]:
 
 def say_unknown_metric(checkpoints: Sequence[Ranked], keep: Keep) -> str | None:
     """What a person should know where ``best`` drops nothing, since no checkpoint has its metric; else None."""
-    metric, known = choose_metric(checkpoints, keep), known_metrics(checkpoints)
+    metric, known = choose_metric(checkpoints, keep), _known_metrics(checkpoints)
     if keep.best is None or metric in known or len(checkpoints) <= keep.best:
         return None
     return (
