@@ -21,7 +21,6 @@ __all__ = [
     "Ranked",
     "choose_metric",
     "decide",
-    "known_metrics",
     "say_unknown_metric",
 ]
 

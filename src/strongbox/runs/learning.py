@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..checkpoints import Keep
 from ..errors import CheckpointError
+from .abandoned import note_thread
 from .phases import Start
 from .report import warn
 
@@ -63,6 +64,7 @@ class Learning:
         if callback.model is not getattr(session, "model", None):
             raise CheckpointError("expected the model that run.resume(...) gave, found another.", path=run.path)
         run.check()
+        note_thread(run)
         session.begin(callback)
         self._restoring = self._stopping = False
         self._idle = run.preempted is not None

@@ -88,16 +88,29 @@ class LiveRun:
         return self._session
 
     @property
+    def _again(self) -> str:
+        return f"Make it anew: run = strongbox.Run({self.path!r}); agent = run.resume(...)"
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is a checkpoint that the run goes on from."""
         return self._saved is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the run."""
+        return self._lock is not None and self._lock.held
 
     # -- taking the run, and letting go of it -----------------------------------------------------------------
 
     def resume(self, make_session: Callable[[], Session]) -> None:
         """Take the run for this process, make what it trains, and put in what the newest checkpoint has."""
         if self._session is not None:
-            raise CheckpointError("expected to resume a run once, found that it has an agent.", path=self.path)
+            raise CheckpointError(
+                "expected to resume a run once, found that it has an agent.",
+                path=self.path,
+                hint=self._again,
+            )
         self._lock = self.folder.lock()
         try:
             swept = self.folder.sweep()
@@ -135,9 +148,15 @@ class LiveRun:
             self._retaining.tell()
 
     def check(self) -> None:
-        """Raise the error of the last checkpoint, if it is already known; waits for nothing."""
+        """Raise the error of the last checkpoint, if it is already known; raise, too, where the run was closed."""
         if self._writer is not None and not self._writer.busy:
             self._writer.wait()
+        if self._session is not None and not self.is_open:
+            raise CheckpointError(
+                "expected a run that is open, found that it was closed.",
+                path=self.path,
+                hint=self._again,
+            )
 
     def close(self) -> None:
         """Wait for the last checkpoint and let go of the run; more than once does nothing."""

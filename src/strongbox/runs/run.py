@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..checkpoints import Keep
 from ..errors import CheckpointError, MismatchError
 from ..limits import DEFAULT_LIMITS, Limits
+from .abandoned import close_abandoned, note_thread
 from .learning import Learning, Options
 from .live import LiveRun
 from .report import RunReport
@@ -95,7 +96,9 @@ class Run:
             made.append(make_agent())
             return _session_for(made[0], envs)
 
+        close_abandoned(self.path)
         self._live.resume(make_session)
+        note_thread(self._live)
         if not self._live.session.learns:
             self._stepping = Stepping(self._live)
         return made[0]

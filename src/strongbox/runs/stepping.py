@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CheckpointError
+from .abandoned import note_thread
 from .learning import Options
 from .live import LiveRun
 
@@ -28,6 +29,7 @@ class Stepping:
         """Put everything back, or make a checkpoint where one is due; False once a signal has stopped the training."""
         live = self._live
         live.check()
+        note_thread(live)
         if live.preempted is not None:
             return False
         if not self._begun:
@@ -50,6 +52,7 @@ class Stepping:
         A signal that was heard since the last step is told, as one that a step has heard.
         """
         live = self._live
+        live.check()
         try:
             count = self._count(agent, step)
             if not self._begun and live.goes_on:
