@@ -239,6 +239,8 @@ class LiveRun:
                 hint=f"To go on from the one before, move it out of the way: {checkpoint.path}",
             ) from error
         except StrongboxError as error:
+            if "skip=" in (error.hint or ""):
+                error.hint = None  # It is for load(), which leaves parts out; an exact continuation cannot.
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step:,} cannot go on in the agent of this script: {error}",
                 path=self.path,
@@ -253,11 +255,21 @@ class LiveRun:
         tell(self.report)
 
     def _tell_damaged(self, checkpoint: Checkpoint | None) -> None:
-        """Warn of checkpoints that cannot be read and come after the one that the run goes on from."""
-        step = -1 if checkpoint is None else checkpoint.step
-        for path, error in self.folder.damaged().items():
-            if int(os.path.basename(path).partition(".")[0]) > step:
-                goes_on = "begins anew" if checkpoint is None else f"goes on from step {step:,}"
+        """Warn of checkpoints that cannot be read and come after the one that the run goes on from.
+
+        Raises CheckpointError where there is none to go on from: a run that begins anew beside them would be another.
+        """
+        damaged = self.folder.damaged()
+        if damaged and checkpoint is None:
+            raise CheckpointError(
+                f"expected a whole checkpoint, found damaged ones only, {len(damaged):,} of them.",
+                path=self.path,
+                hint=f"What is wrong says: strongbox checkpoints verify {self.path}. "
+                "To begin anew, name another folder for the run.",
+            )
+        for path, error in damaged.items():
+            if checkpoint is not None and int(os.path.basename(path).partition(".")[0]) > checkpoint.step:
+                goes_on = f"goes on from step {checkpoint.step:,}"
                 warn(f"{self.path}: expected a whole checkpoint, found a damaged one; the run {goes_on}. {error}")
 
     def note_logs(self) -> None:

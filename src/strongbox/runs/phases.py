@@ -54,6 +54,8 @@ class Phases:
         self._phases = list(recorded)
         self._current = -1
         self._last_recorded = len(self._phases) - 1
+        self.moved: tuple[int, int] | None = None
+        """The steps that the call which goes on was asked for in the checkpoint, and other ones now."""
 
     def begin(self, start: int, total: int) -> Start:
         """Take notice of a call of ``learn()`` from one counter of steps to another; says how it begins."""
@@ -64,6 +66,8 @@ class Phases:
         recorded = self._phases[self._current]
         if self._current < self._last_recorded:
             return Start.DONE
+        if total != recorded.total:
+            self.moved = recorded.total - recorded.start, total - recorded.start
         if not recorded.finished:
             self._phases[self._current] = replace(recorded, total=total)
             return Start.GOES_ON

@@ -13,7 +13,7 @@ from ..limits import DEFAULT_LIMITS, Limits
 from .abandoned import close_abandoned, note_thread
 from .learning import Learning, Options
 from .live import LiveRun
-from .report import RunReport
+from .report import RunReport, warn
 from .sessions import Session
 from .stepping import Stepping
 
@@ -53,6 +53,8 @@ class Run:
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
         self._live = LiveRun(path, durable=durable, limits=limits)
         self._stepping: Stepping | None = None
+        self._untrained: int | None = None
+        """SB3's counter of steps as the model came, until it is known who trains it."""
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"
@@ -99,7 +101,10 @@ class Run:
         close_abandoned(self.path)
         self._live.resume(make_session)
         note_thread(self._live)
-        if not self._live.session.learns:
+        session: Any = self._live.session
+        if session.learns:
+            self._untrained = session.steps
+        else:
             self._stepping = Stepping(self._live)
         return made[0]
 
@@ -185,8 +190,12 @@ class Run:
         self._live.wait()
 
     def close(self) -> None:
-        """Wait for the last checkpoint and let go of the run; more than once does nothing."""
+        """Wait for the last checkpoint and let go of the run; more than once does nothing.
+
+        Warns where the model was trained by a ``learn()`` of which the run has not heard.
+        """
         self._live.close()
+        self._tell_unheard()
 
     def __enter__(self) -> Run:
         return self
@@ -195,6 +204,19 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _tell_unheard(self) -> None:
+        """Warn, once, where the model was trained and nobody has told the run."""
+        untrained, self._untrained = self._untrained, None
+        if untrained is None or self._live.phases.begun:
+            return
+        session: Any = self._live.session
+        if session.steps != untrained:
+            lost = "nothing of its checkpoint but parameters was put back, and " if self._live.goes_on else ""
+            warn(
+                f"{self.path}: expected learn(..., callback=run.callback(...)), found that the model was trained "
+                f"without it; {lost}no checkpoint was made."
+            )
 
     def _check_every(self, every: Any) -> None:
         if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):

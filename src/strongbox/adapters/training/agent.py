@@ -135,8 +135,9 @@ def read_agent(model: BaseAlgorithm, archive: Archive) -> AgentState:
 
 def _check_environments(model: BaseAlgorithm, count: Any) -> None:
     if type(count) is int and count != model.n_envs:
+        number = "one environment" if count == 1 else f"{count:,} environments"
         raise MismatchError(
-            f"expected {count:,} environments, as the run was begun with, found {model.n_envs:,}.",
+            f"expected {number}, as the run was begun with, found {model.n_envs:,}.",
             hint="Make as many environments as the run was begun with.",
         )
 

@@ -21,7 +21,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from ...archive import Archive, Contents, Typed
 from ...errors import MismatchError
-from ...values import Normalization
+from ...values import SCHEDULE_NAMES, ConstantSchedule, Normalization
 from ..attributes import known_base
 from ..capture import HeldAgent, hold_agent
 from ..environment_id import find_environment_id
@@ -31,6 +31,7 @@ from ..later import settle
 from ..normalization import capture_normalization
 from ..random_states import hold_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
+from ..schedules import known_schedule
 from .agent import NOISE, OBSERVED, STATELESS_NOISE, capture_agent
 from .callback import RunCallback
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
@@ -146,6 +147,21 @@ class Session:
     def steps_between_logs(self) -> int | None:
         """Steps from one row of the log to the next, where checkpoints have to wait for one; None where not."""
         return None if self._log_interval is None else self._log_interval * self._rollout
+
+    @property
+    def logs_every_rollout(self) -> bool:
+        """Whether the log has a row for each rollout, and could have no more of them."""
+        return self._log_interval == 1
+
+    @property
+    def moving_schedules(self) -> list[str]:
+        """The names of the schedules that follow the progress towards the total of ``learn()``."""
+        live = {name: getattr(self.model, name, None) for name in sorted(SCHEDULE_NAMES - {"learning_rate"})}
+        return [
+            name
+            for name, schedule in live.items()
+            if callable(schedule) and not isinstance(known_schedule(schedule), ConstantSchedule)
+        ]
 
     @property
     def _log_interval(self) -> int | None:
