@@ -46,8 +46,9 @@ class Run:
             ...
         run.save(agent)
 
-    Nothing is read or written before :meth:`resume`, which takes the run for this process. ``durable=False``
-    does not wait for the disk: a killed process loses nothing, a power failure may.
+    Nothing is read or written before :meth:`resume`, which takes the run for this process until :meth:`close`, or the
+    end of ``with strongbox.Run(...) as run:``. ``durable=False`` does not wait for the disk: a killed process loses
+    nothing, a power failure may.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -87,8 +88,13 @@ class Run:
 
         The run is taken for this process until :meth:`close`. Settings of a model of SB3 are those of ``make_agent``,
         and where the checkpoint was made with others, one warning says so; environments, random states and replay
-        buffer go on when ``learn()`` or :meth:`step` is called. Raises CheckpointError where another process has the
-        run, or the checkpoint is of another class or of other spaces or networks: nothing is changed then.
+        buffer go on when ``learn()`` or :meth:`step` is called. A ``learn()`` that was finished is passed over, and the
+        model has the parameters of the newest checkpoint all the while.
+
+        A run of this process that was left, as by a cell of a notebook that was interrupted, is closed, and a warning
+        says so. Raises CheckpointError where another process has the run, or another thread of this one, where all
+        checkpoints are damaged, and where they are of another class or of other spaces or networks: nothing is changed
+        then.
         """
         made: list[Agent] = []
 
@@ -121,7 +127,8 @@ class Run:
 
         A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of
         ``learn()``; retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the
-        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells.
+        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. The worker
+        processes of environments go on after these signals.
         ``replay=False`` leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint
         that is due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the
         next start of a rollout.
