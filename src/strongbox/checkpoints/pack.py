@@ -17,7 +17,9 @@ from ..container import ZipWriter, replace_file
 from ..errors import CheckpointError, FormatError, locate
 from .checkpoint import Checkpoint
 from .commit import AGENT_FILE
-from .files import CHUNK, open_regular, regular_size, system_errors
+from .contents import CHECKPOINTS_FOLDER
+from .files import CHUNK, is_there, open_regular, regular_size, system_errors
+from .run_file import RUN_FILE
 
 __all__ = ["pack"]
 
@@ -38,9 +40,10 @@ def pack(
     """Write a checkpoint into one zip file at ``target``, replacing an old file whole; returns its size in bytes.
 
     ``replay`` says whether the replay segments go along; ``tell`` hears how many bytes were copied, piece by piece.
-    Digests are verified on the way. Raises CheckpointError where the checkpoint has no replay to pack or the system
-    refuses, and FormatError where a file is not what was committed.
+    Digests are verified on the way. Raises CheckpointError where the target lies in the folder of a run, the checkpoint
+    has no replay to pack or the system refuses, and FormatError where a file is not what was committed.
     """
+    _refuse_run(os.fspath(target))
     if replay and checkpoint.replay is None:
         raise CheckpointError(
             "expected a checkpoint with a replay buffer, found one without.",
@@ -53,6 +56,22 @@ def pack(
         else:
             _copy_agent(checkpoint, file, tell)
         return file.seek(0, os.SEEK_END)
+
+
+def _refuse_run(target: str) -> None:
+    """Raise CheckpointError for a file in the folder of any run: it could be that of a checkpoint."""
+    folder = os.path.dirname(os.path.realpath(target))
+    while True:
+        if is_there(os.path.join(folder, RUN_FILE)) and is_there(os.path.join(folder, CHECKPOINTS_FOLDER)):
+            raise CheckpointError(
+                f"expected a target outside of every run, found one in the run {folder}.",
+                path=target,
+                hint="Name a file in another folder: what lies in a run is the run's alone.",
+            )
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return
+        folder = parent
 
 
 def _copy_agent(checkpoint: Checkpoint, file: BinaryIO, tell: Tell | None) -> None:

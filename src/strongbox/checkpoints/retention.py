@@ -14,7 +14,15 @@ from typing import Generic, Protocol, TypeVar
 
 from ..errors import MismatchError
 
-__all__ = ["DEFAULT_METRICS", "Decision", "Keep", "Ranked", "choose_metric", "decide"]
+__all__ = [
+    "DEFAULT_METRICS",
+    "Decision",
+    "Keep",
+    "Ranked",
+    "choose_metric",
+    "decide",
+    "say_unknown_metric",
+]
 
 DEFAULT_METRICS = ("eval/mean_reward", "rollout/ep_rew_mean")
 """What ``best`` goes by where no metric is named: the first of these that any checkpoint has."""
@@ -44,8 +52,8 @@ class Keep:
     """Which checkpoints to keep; a checkpoint that any rule names stays.
 
     ``last`` newest ones; the first at or after every multiple of ``every`` steps; the ``best`` so many by
-    ``metric``, higher being better (of equal ones the newer); those ``newer_than`` so many seconds. None
-    leaves a rule out. Raises MismatchError for rules that mean nothing.
+    ``metric``, higher being better (of equal ones the newer), and all as long as none has that metric; those
+    ``newer_than`` so many seconds. None leaves a rule out. Raises MismatchError for rules that mean nothing.
     """
 
     last: int | None = 3
@@ -97,10 +105,26 @@ def choose_metric(checkpoints: Sequence[Ranked], keep: Keep) -> str:
     """The metric that ``best`` goes by."""
     if keep.metric is not None:
         return keep.metric
-    present = {
-        name for checkpoint in checkpoints for name, value in checkpoint.metrics.items() if not math.isnan(value)
-    }
+    present = _known_metrics(checkpoints)
     return next((name for name in DEFAULT_METRICS if name in present), DEFAULT_METRICS[0])
+
+
+def _known_metrics(checkpoints: Sequence[Ranked]) -> tuple[str, ...]:
+    """The metrics that any checkpoint has a number for, by name in order."""
+    return tuple(
+        sorted({name for each in checkpoints for name, value in each.metrics.items() if not math.isnan(value)})
+    )
+
+
+def say_unknown_metric(checkpoints: Sequence[Ranked], keep: Keep) -> str | None:
+    """What a person should know where ``best`` drops nothing, since no checkpoint has its metric; else None."""
+    metric, known = choose_metric(checkpoints, keep), _known_metrics(checkpoints)
+    if keep.best is None or metric in known or len(checkpoints) <= keep.best:
+        return None
+    return (
+        f"expected a checkpoint with the metric {metric!r}, which best={keep.best} goes by, found none. "
+        f"All checkpoints are kept as long as that is so. There are: {', '.join(known[:10]) or 'no metrics'}."
+    )
 
 
 def _named(ordered: Sequence[Ranked], keep: Keep, now: float) -> Iterator[tuple[int, str]]:
@@ -130,6 +154,9 @@ def _named_by_steps(ordered: Sequence[Ranked], every: int) -> Iterator[tuple[int
 
 def _named_by_metric(ordered: Sequence[Ranked], best: int, metric: str) -> Iterator[tuple[int, str]]:
     known = [c for c in ordered if not math.isnan(c.metrics.get(metric, math.nan))]
+    if not known:
+        # It may be misspelt, or yet to come: which are the best nobody knows, and what is dropped is gone.
+        yield from ((checkpoint.step, f"none has {metric}, which best {best} goes by") for checkpoint in ordered)
     ranked = sorted(known, key=lambda checkpoint: (checkpoint.metrics[metric], checkpoint.step), reverse=True)
     for checkpoint in ranked[:best]:
         yield checkpoint.step, f"best {best} by {metric} ({checkpoint.metrics[metric]:g})"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import StrongboxError
+from .checkpoints.parser import ACTIONS
 from .parser import COMMANDS, build_parser, nearest
 from .terminal import print_error
 
@@ -41,14 +42,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-        hint = nearest(argv[0], list(COMMANDS)) or f"Commands are: {', '.join(COMMANDS)}."
-        return _fail(f"expected a command, found {argv[0]!r}. {hint}", WRONG_USE)
+    problem = _unknown("a command", argv[:1], COMMANDS)
+    if argv[:1] == ["checkpoints"]:
+        problem = _unknown("an action", argv[1:2], ACTIONS)
+    if problem:
+        return _fail(problem, WRONG_USE)
     try:
         arguments = build_parser(argv[0] if argv and argv[0] in COMMANDS else None).parse_args(argv)
     except SystemExit as done:  # after --help, --version, or what is wrong with the arguments
         return done.code if isinstance(done.code, int) else WRONG_USE
     return RUN[arguments.command](arguments)
+
+
+def _unknown(what: str, words: Sequence[str], names: Iterable[str]) -> str:
+    """What to say of a first word that is no name and no option; an empty string where there is nothing to say."""
+    if not words or words[0].startswith("-") or words[0] in names:
+        return ""
+    there = f"{what.partition(' ')[2].capitalize()}s are: {', '.join(names)}."
+    return f"expected {what}, found {words[0]!r}. {nearest(words[0], list(names)) or there}"
 
 
 def _inspect(arguments: argparse.Namespace) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ..checkpoints import Keep
 from ..errors import CheckpointError
+from .abandoned import note_thread
 from .phases import Start
-from .report import warn
+from .report import RunReport, tell, warn
 
 if TYPE_CHECKING:
     from ..adapters.training import Session
@@ -50,7 +51,6 @@ class Learning:
         self._restoring = False
         self._stopping = False
         self._idle = False
-        self._before = 0
 
     @property
     def _session(self) -> Session:
@@ -64,12 +64,12 @@ class Learning:
         if callback.model is not getattr(session, "model", None):
             raise CheckpointError("expected the model that run.resume(...) gave, found another.", path=run.path)
         run.check()
+        note_thread(run)
         session.begin(callback)
         self._restoring = self._stopping = False
         self._idle = run.preempted is not None
         if self._idle:
             # The script goes on to its next learn(), but the machine is to be taken away.
-            self._before = session.steps
             session.pass_over(last=False)
             return
         if run.phases.broken_off:
@@ -83,6 +83,7 @@ class Learning:
             session.pass_over(last=self._start is Start.DONE_LAST)
             return
         if self._start is not Start.NEW:
+            self._tell_moved()
             run.prepare()
         run.note_logs()
         if self._start is Start.GOES_FURTHER:
@@ -90,7 +91,7 @@ class Learning:
         self._restoring = self._start is Start.GOES_ON
         self._tell_waiting()
         if self._options.on_signal:
-            run.preemption.open()
+            run.preemption.open(session.outlive_signals)
 
     def rollout_started(self) -> None:
         """The clean point: put everything back, or make a checkpoint where one is due."""
@@ -117,11 +118,18 @@ class Learning:
             session.set_steps(max(session.steps, session.total))
 
     def training_ended(self) -> None:
-        """Make the last checkpoint, and wait until it is committed."""
+        """Make the last checkpoint, and wait until it is committed; a signal since the last rollout began is told."""
+        try:
+            self._end()
+        finally:
+            self._run.preemption.close()
+        if self._options.on_signal and self._run.preempted is None:
+            self._run.preempted = self._run.preemption.signal
+
+    def _end(self) -> None:
         run, session = self._run, self._session
-        run.preemption.close()
         if self._idle:
-            session.set_steps(self._before)
+            session.set_steps(run.phases.counter(run.last_step))
         elif self._start in (Start.DONE, Start.DONE_LAST):
             session.set_steps(run.phases.current.end or session.steps)
             if self._start is Start.DONE_LAST:
@@ -140,6 +148,16 @@ class Learning:
         every = self._options.every
         return every is not None and self._run.step // every > self._run.last_step // every
 
+    def _tell_moved(self) -> None:
+        """Warn where a total that was changed changes the schedules, too, and say so in the report."""
+        run, names = self._run, self._session.moving_schedules
+        if run.phases.moved is not None and names:
+            before, now = run.phases.moved
+            values = f"{now:,} in the script, {before:,} in the checkpoint, towards which go: {', '.join(names)}"
+            differences = {"total_timesteps": values}
+            tell(RunReport(path=run.path, step=run.report.step, differences=differences))
+            run.report = replace(run.report, differences={**run.report.differences, **differences})
+
     def _tell_waiting(self) -> None:
         """Warn where checkpoints have to wait for rows of the log that are much further apart than was asked for."""
         between, every = self._session.steps_between_logs, self._options.every
@@ -148,9 +166,10 @@ class Learning:
         if self._session.total - self._session.steps > between:
             problem = (
                 f"{self._run.path}: expected a checkpoint every {every:,} steps, found that the log has a row every "
-                f"{between:,} only, and checkpoints wait for one to be exact. Call learn() with a smaller log_interval."
+                f"{between:,} only, and checkpoints wait for one to be exact. "
             )
-            warn(problem)
+            setting = "n_steps" if self._session.logs_every_rollout else "log_interval"
+            warn(f"{problem}Rows come closer together with a smaller {setting}.")
 
     def _checkpoint(self, point: str, *, skip_if_busy: bool = False, inexact: Mapping[str, str] | None = None) -> None:
         options = self._options

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, decide, prune, write_checkpoint
+from ..checkpoints import BackgroundWriter, Checkpoint, Keep, RunFolder, RunLock, write_checkpoint
 from ..checkpoints.commit import POINTS
 from ..checkpoints.files import is_folder
 from ..checkpoints.replay import ReplayManifest, ReplayStore
@@ -25,6 +24,7 @@ from .opened import OpenedLogs
 from .phases import Phases
 from .preemption import Preemption
 from .report import RunReport, tell, warn
+from .retaining import Retaining
 from .sessions import Captured, Saved, Session
 
 __all__ = ["LiveRun"]
@@ -55,6 +55,7 @@ class LiveRun:
         self.reached = 0
         """The steps that a loop of the script's own has said to have done."""
         self._durable = durable
+        self._retaining = Retaining(self.folder)
         self._writer: BackgroundWriter | None = None
         self._session: Session | None = None
         self._saved: Saved | None = None
@@ -90,16 +91,29 @@ class LiveRun:
         return self._session
 
     @property
+    def _again(self) -> str:
+        return f"Make it anew: run = strongbox.Run({self.path!r}); agent = run.resume(...)"
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is a checkpoint that the run goes on from."""
         return self._saved is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has the run."""
+        return self._lock is not None and self._lock.held
 
     # -- taking the run, and letting go of it -----------------------------------------------------------------
 
     def resume(self, make_session: Callable[[], Session]) -> None:
         """Take the run for this process, make what it trains, and put in what the newest checkpoint has."""
         if self._session is not None:
-            raise CheckpointError("expected to resume a run once, found that it has an agent.", path=self.path)
+            raise CheckpointError(
+                "expected to resume a run once, found that it has an agent.",
+                path=self.path,
+                hint=self._again,
+            )
         self._lock = self.folder.lock()
         try:
             if self.folder.is_run:
@@ -140,11 +154,18 @@ class LiveRun:
         """Return when the last checkpoint is committed; raises the error that kept it from it."""
         if self._writer is not None:
             self._writer.wait()
+            self._retaining.tell()
 
     def check(self) -> None:
-        """Raise the error of the last checkpoint, if it is already known; waits for nothing."""
+        """Raise the error of the last checkpoint, if it is already known; raise, too, where the run was closed."""
         if self._writer is not None and not self._writer.busy:
             self._writer.wait()
+        if self._session is not None and not self.is_open:
+            raise CheckpointError(
+                "expected a run that is open, found that it was closed.",
+                path=self.path,
+                hint=self._again,
+            )
 
     def close(self) -> None:
         """Wait for the last checkpoint and let go of the run; more than once does nothing."""
@@ -173,7 +194,7 @@ class LiveRun:
         step = self.step
         if skip_if_busy and self._writer.busy:
             return False
-        self._writer.wait()
+        self.wait()
         phases = {"phases": self.phases.to_list()} if self.session.learns else {}
         state = {**phases, "point": point}
         if replay and point == TRAINING_END and self.session.recorder is not None:
@@ -223,7 +244,7 @@ class LiveRun:
         if recorder is not None:
             recorder.confirm(captured.replay, manifest)
         if keep is not None:
-            prune(self.folder, decide(self.folder.checkpoints(), keep, time.time()))
+            self._retaining.carry_out(keep)
 
     def _take(self, session: Session, checkpoint: Checkpoint, swept: tuple[str, ...]) -> None:
         """Read a checkpoint, hold it against the agent, and put its parameters in."""
@@ -243,6 +264,8 @@ class LiveRun:
                 hint=f"To go on from the one before, move it out of the way: {checkpoint.path}",
             ) from error
         except StrongboxError as error:
+            if "skip=" in (error.hint or ""):
+                error.hint = None  # It is for load(), which leaves parts out; an exact continuation cannot.
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step:,} cannot go on in the agent of this script: {error}",
                 path=self.path,
@@ -257,11 +280,21 @@ class LiveRun:
         tell(self.report)
 
     def _tell_damaged(self, checkpoint: Checkpoint | None) -> None:
-        """Warn of checkpoints that cannot be read and come after the one that the run goes on from."""
-        step = -1 if checkpoint is None else checkpoint.step
-        for path, error in self.folder.damaged().items():
-            if int(os.path.basename(path).partition(".")[0]) > step:
-                goes_on = "begins anew" if checkpoint is None else f"goes on from step {step:,}"
+        """Warn of checkpoints that cannot be read and come after the one that the run goes on from.
+
+        Raises CheckpointError where there is none to go on from: a run that begins anew beside them would be another.
+        """
+        damaged = self.folder.damaged()
+        if damaged and checkpoint is None:
+            raise CheckpointError(
+                f"expected a whole checkpoint, found damaged ones only, {len(damaged):,} of them.",
+                path=self.path,
+                hint=f"What is wrong says: strongbox checkpoints verify {self.path}. "
+                "To begin anew, name another folder for the run.",
+            )
+        for path, error in damaged.items():
+            if checkpoint is not None and int(os.path.basename(path).partition(".")[0]) > checkpoint.step:
+                goes_on = f"goes on from step {checkpoint.step:,}"
                 warn(f"{self.path}: expected a whole checkpoint, found a damaged one; the run {goes_on}. {error}")
 
     def note_logs(self) -> None:

@@ -54,6 +54,8 @@ class Phases:
         self._phases = list(recorded)
         self._current = -1
         self._last_recorded = len(self._phases) - 1
+        self.moved: tuple[int, int] | None = None
+        """The steps that the call which goes on was asked for in the checkpoint, and other ones now."""
 
     def begin(self, start: int, total: int) -> Start:
         """Take notice of a call of ``learn()`` from one counter of steps to another; says how it begins."""
@@ -64,6 +66,8 @@ class Phases:
         recorded = self._phases[self._current]
         if self._current < self._last_recorded:
             return Start.DONE
+        if total != recorded.total:
+            self.moved = recorded.total - recorded.start, total - recorded.start
         if not recorded.finished:
             self._phases[self._current] = replace(recorded, total=total)
             return Start.GOES_ON
@@ -93,8 +97,16 @@ class Phases:
 
     def run_steps(self, steps: int) -> int:
         """The steps of the run as a whole, from SB3's counter, which may begin anew with each phase."""
-        before = sum((phase.end or phase.start) - phase.start for phase in self._phases[: self._current])
-        return before + steps - self.current.start
+        return self._before + steps - self.current.start
+
+    def counter(self, run_steps: int) -> int:
+        """The other way round: SB3's counter in the current phase, from the steps of the run as a whole."""
+        return run_steps - self._before + self.current.start
+
+    @property
+    def _before(self) -> int:
+        """The steps of the phases before the current one."""
+        return sum((phase.end or phase.start) - phase.start for phase in self._phases[: self._current])
 
     def to_list(self) -> list[list[int | None]]:
         """The phases up to the current one, as they stand in a checkpoint."""

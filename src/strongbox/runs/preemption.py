@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import Any
 
 __all__ = ["Preemption"]
 
-NAMES = ("SIGTERM", "SIGUSR1")
+NUMBERS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name))
 """What Slurm, Kubernetes and cloud machines send; SIGUSR1 is not there on Windows."""
 
 
@@ -25,15 +25,18 @@ class Preemption:
         self.signal: str | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
-    def open(self) -> None:
-        """Begin to listen, with nothing heard yet."""
+    def open(self, let_outlive: Callable[[Collection[int]], None]) -> None:
+        """Begin to listen, with nothing heard yet; ``let_outlive`` tells worker processes of these signals' numbers.
+
+        A machine sends them to every process. One that had to answer this process, and was gone, would take the
+        checkpoint with it.
+        """
         self.close()
         self.signal = None
         if threading.current_thread() is threading.main_thread():
-            for name in NAMES:
-                number = getattr(signal, name, None)
-                if number is not None:
-                    self._before[number] = signal.signal(number, self._hear)
+            let_outlive(NUMBERS)
+            for number in NUMBERS:
+                self._before[number] = signal.signal(number, self._hear)
 
     def close(self) -> None:
         """Give the signals back to whom they belonged; more than once does nothing."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..checkpoints import Keep
 from ..errors import CheckpointError, MismatchError
 from ..limits import DEFAULT_LIMITS, Limits
+from .abandoned import close_abandoned, note_thread
 from .learning import Learning, Options
 from .live import LiveRun
-from .report import RunReport
+from .report import RunReport, warn
 from .sessions import Session
 from .stepping import Stepping
 
@@ -45,13 +46,16 @@ class Run:
             ...
         run.save(agent)
 
-    Nothing is read or written before :meth:`resume`, which takes the run for this process. ``durable=False``
-    does not wait for the disk: a killed process loses nothing, a power failure may.
+    Nothing is read or written before :meth:`resume`, which takes the run for this process until :meth:`close`, or the
+    end of ``with strongbox.Run(...) as run:``. ``durable=False`` does not wait for the disk: a killed process loses
+    nothing, a power failure may.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True, limits: Limits = DEFAULT_LIMITS) -> None:
         self._live = LiveRun(path, durable=durable, limits=limits)
         self._stepping: Stepping | None = None
+        self._untrained: int | None = None
+        """SB3's counter of steps as the model came, until it is known who trains it."""
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"
@@ -68,7 +72,7 @@ class Run:
 
     @property
     def preempted(self) -> str | None:
-        """The name of the signal that training was stopped by, or None."""
+        """The name of the signal that has stopped the training, or that came when it was about to end; or None."""
         return self._live.preempted
 
     @property
@@ -84,8 +88,13 @@ class Run:
 
         The run is taken for this process until :meth:`close`. Settings of a model of SB3 are those of ``make_agent``,
         and where the checkpoint was made with others, one warning says so; environments, random states and replay
-        buffer go on when ``learn()`` or :meth:`step` is called. Raises CheckpointError where another process has the
-        run, or the checkpoint is of another class or of other spaces or networks: nothing is changed then.
+        buffer go on when ``learn()`` or :meth:`step` is called. A ``learn()`` that was finished is passed over, and the
+        model has the parameters of the newest checkpoint all the while.
+
+        A run of this process that was left, as by a cell of a notebook that was interrupted, is closed, and a warning
+        says so. Raises CheckpointError where another process has the run, or another thread of this one, where all
+        checkpoints are damaged, and where they are of another class or of other spaces or networks: nothing is changed
+        then.
         """
         made: list[Agent] = []
 
@@ -95,8 +104,13 @@ class Run:
             made.append(make_agent())
             return _session_for(made[0], envs)
 
+        close_abandoned(self.path)
         self._live.resume(make_session)
-        if not self._live.session.learns:
+        note_thread(self._live)
+        session: Any = self._live.session
+        if session.learns:
+            self._untrained = session.steps
+        else:
             self._stepping = Stepping(self._live)
         return made[0]
 
@@ -113,7 +127,8 @@ class Run:
 
         A checkpoint is made at the first start of a rollout after every ``every`` steps, and at the end of
         ``learn()``; retention then drops what ``keep`` does not name (None keeps all). ``on_signal`` makes one at the
-        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells.
+        next start of a rollout after SIGTERM or SIGUSR1 and stops ``learn()``; ``run.preempted`` tells. The worker
+        processes of environments go on after these signals.
         ``replay=False`` leaves the replay buffer out, and says in every checkpoint that it is not exact. A checkpoint
         that is due while the last one is still being written waits for it, or with ``skip_if_busy`` is left to the
         next start of a rollout.
@@ -121,6 +136,7 @@ class Run:
         from ..adapters.training import RunCallback
 
         self._check_every(every)
+        self._check_keep(keep)
         return RunCallback(Learning(self._live, Options(every, keep, on_signal, replay, skip_if_busy)))
 
     def step(
@@ -153,6 +169,7 @@ class Run:
         and where nothing counts the steps.
         """
         self._check_every(every)
+        self._check_keep(keep)
         options = Options(every, keep, on_signal, replay, skip_if_busy)
         return self._loop(agent, envs).step(agent, step, options, metrics or {})
 
@@ -171,6 +188,7 @@ class Run:
         Call it after the loop. Where nothing was trained since the newest checkpoint, none is made, and everything is
         as it was there. The options are those of :meth:`step`.
         """
+        self._check_keep(keep)
         options = Options(None, keep, False, replay, False)
         self._loop(agent, envs).save(agent, step, options, metrics or {})
 
@@ -187,8 +205,12 @@ class Run:
         self._live.wait()
 
     def close(self) -> None:
-        """Wait for the last checkpoint and let go of the run; more than once does nothing."""
+        """Wait for the last checkpoint and let go of the run; more than once does nothing.
+
+        Warns where the model was trained by a ``learn()`` of which the run has not heard.
+        """
         self._live.close()
+        self._tell_unheard()
 
     def __enter__(self) -> Run:
         return self
@@ -198,9 +220,27 @@ class Run:
     ) -> None:
         self.close()
 
+    def _tell_unheard(self) -> None:
+        """Warn, once, where the model was trained and nobody has told the run."""
+        untrained, self._untrained = self._untrained, None
+        if untrained is None or self._live.phases.begun:
+            return
+        session: Any = self._live.session
+        if session.steps != untrained:
+            lost = "nothing of its checkpoint but parameters was put back, and " if self._live.goes_on else ""
+            warn(
+                f"{self.path}: expected learn(..., callback=run.callback(...)), found that the model was trained "
+                f"without it; {lost}no checkpoint was made."
+            )
+
     def _check_every(self, every: Any) -> None:
         if every is not None and (not isinstance(every, int) or isinstance(every, bool) or every < 1):
             raise CheckpointError(f"expected a number of steps, 1 or more, for every, found {every!r}.", path=self.path)
+
+    def _check_keep(self, keep: Any) -> None:
+        if keep is not None and not isinstance(keep, Keep):
+            hint = "For example keep=strongbox.Keep(last=3)"
+            raise CheckpointError(f"expected a strongbox.Keep for keep, found {keep!r}.", path=self.path, hint=hint)
 
     def _loop(self, agent: Any, envs: Any) -> Stepping:
         """What keeps a loop of one's own; the agent and its environments have to be those that were resumed."""

@@ -84,6 +84,9 @@ class Session(Protocol):
     def put_replay(self, manifest: Any, store: Any, *, steps: int) -> Mapping[str, str]:
         """Fill the replay buffer; gives what is inexact."""
 
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        """Let the processes in which its environments live go on after these signals."""
+
     def opened_logs(self) -> list[str]:
         """Log files that were opened since training began, and that go where a crash follows."""
 

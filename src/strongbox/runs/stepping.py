@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CheckpointError
+from .abandoned import note_thread
 from .learning import Options
 from .live import LiveRun
 
@@ -28,6 +29,7 @@ class Stepping:
         """Put everything back, or make a checkpoint where one is due; False once a signal has stopped the training."""
         live = self._live
         live.check()
+        note_thread(live)
         if live.preempted is not None:
             return False
         if not self._begun:
@@ -45,17 +47,24 @@ class Stepping:
         return True
 
     def save(self, agent: Any, step: int | None, options: Options, metrics: Mapping[str, float]) -> None:
-        """Make a checkpoint and wait until it is committed; none where nothing was trained since the newest one."""
+        """Make a checkpoint and wait until it is committed; none where nothing was trained since the newest one.
+
+        A signal that was heard since the last step is told, as one that a step has heard.
+        """
         live = self._live
-        live.preemption.close()
-        count = self._count(agent, step)
-        if not self._begun and live.goes_on:
-            self._expect_untrained(count)
-            self._begin(options)
-        elif live.preempted is None:
-            live.reached = count
-            self._checkpoint(END, options, metrics)
-        live.wait()
+        live.check()
+        try:
+            count = self._count(agent, step)
+            if not self._begun and live.goes_on:
+                self._expect_untrained(count)
+                self._begin(options)
+            elif live.preempted is None:
+                live.reached = count
+                self._checkpoint(END, options, metrics)
+            live.wait()
+        finally:
+            live.preemption.close()
+        live.preempted = live.preempted or live.preemption.signal
 
     def _expect_untrained(self, count: int) -> None:
         """Raise CheckpointError where something was trained before anything but the agent was put back."""
@@ -74,7 +83,7 @@ class Stepping:
             self._live.prepare()
             self._live.restore()
         if options.on_signal:
-            self._live.preemption.open()
+            self._live.preemption.open(self._live.session.outlive_signals)
 
     def _checkpoint(self, point: str, options: Options, metrics: Mapping[str, float]) -> None:
         self._live.checkpoint(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from strongbox.checkpoints import DEFAULT_METRICS, Keep, decide
+from strongbox.checkpoints.retention import say_unknown_metric
 from strongbox.errors import MismatchError
 from tests.draws import drawn
 
@@ -60,6 +61,26 @@ def test_the_metric_is_the_first_that_any_checkpoint_has() -> None:
     evaluated = [*rollout, Point(40, metrics={"eval/mean_reward": 1.0}), Point(50)]
     assert kept(evaluated, best=1) == [40, 50]
     assert kept(evaluated, best=1, metric="rollout/ep_rew_mean") == [10, 50]
+
+
+def test_no_best_is_dropped_by_a_metric_that_nobody_knows() -> None:
+    scores = [Point(step, metrics={"eval/mean_reward": 1.0, "b": math.nan}) for step in (10, 20, 30)]
+    assert kept(scores, best=1, metric="eval/mean_rewrad") == [10, 20, 30]
+    assert kept(scores, best=1, last=1, metric="b") == [10, 20, 30], "no number is no metric"
+    assert kept([*scores, Point(40, metrics={"b": 0.0})], best=1, metric="b") == [40], "once there is one, it counts"
+    assert kept(every(10, 20, 30), best=2) == [10, 20, 30]
+    assert decide(scores, Keep(best=1, metric="c"), NOW)[0].reason == "last 3; none has c, which best 1 goes by"
+
+
+def test_a_metric_that_nobody_knows_is_told_with_those_that_there_are() -> None:
+    scores = [Point(step, metrics={"eval/mean_reward": 1.0, "b": 2.0, "c": math.nan}) for step in (10, 20, 30)]
+    told = say_unknown_metric(scores, Keep(best=2, metric="c"))
+    assert told is not None
+    assert "the metric 'c', which best=2 goes by, found none" in told
+    assert told.endswith("There are: b, eval/mean_reward.")
+    assert str(say_unknown_metric(every(10, 20), Keep(best=1))).endswith("There are: no metrics.")
+    for keep in (Keep(best=3, metric="c"), Keep(best=1, metric="b"), Keep(best=1), Keep(last=1)):
+        assert say_unknown_metric(scores, keep) is None, "nothing is kept that a known metric would drop"
 
 
 def test_those_newer_than() -> None:

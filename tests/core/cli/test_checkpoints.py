@@ -173,6 +173,13 @@ def test_a_step_that_is_not_there(run: Path, action: str, capsys: Captured) -> N
 # -- the same as data -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_metric_that_no_checkpoint_has(run: Path, form: list[str], capsys: Captured) -> None:
+    assert checkpoints("list", run, "--metric", "eval/mean_rewrd", *form) == 2
+    assert "Did you mean 'eval/mean_reward'? There are: eval/mean_reward" in capsys.readouterr().err
+    assert checkpoints("list", run, "--metric", "eval/mean_reward", *form) == 0
+
+
 def test_a_list_as_data(run: Path, capsys: Captured) -> None:
     assert checkpoints("list", run, "--json") == 0
     form = json.loads(capsys.readouterr().out)
@@ -350,6 +357,16 @@ def test_a_packed_one_is_clean_and_holds_its_replay(run: Path, capsys: Captured)
 def test_without_replay_it_is_the_agents_archive(run: Path) -> None:
     assert checkpoints("pack", run, "--step", "20000", "--without-replay", "--to", "agent.zip") == 0
     assert Path("agent.zip").read_bytes() == (path_of(20_000) / "agent.zip").read_bytes()
+
+
+@pytest.mark.parametrize("target", ["run/checkpoints/000000020000/agent.zip", "run/new/deep.zip", "link.zip"])
+def test_nothing_is_packed_into_a_run(run: Path, target: str, capsys: Captured) -> None:
+    Path("link.zip").symlink_to("run/checkpoints/000000020000/agent.zip")
+    before = files_of(RunFolder(run))
+    assert checkpoints("pack", run, "--to", target) == 2
+    assert "expected a target outside of every run, found one in the run" in capsys.readouterr().err
+    assert files_of(RunFolder(run)) == before
+    assert not Path("run/new").exists()
 
 
 def test_a_packed_one_is_extracted_with_its_replay_as_it_lies_in_the_run(run: Path) -> None:

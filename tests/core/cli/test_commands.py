@@ -53,6 +53,11 @@ def test_version(capsys: Captured) -> None:
     [
         (["inspct", "a.zip"], "strongbox: expected a command, found 'inspct'. Did you mean 'inspect'?"),
         (["xyzzy"], f"strongbox: expected a command, found 'xyzzy'. Commands are: {', '.join(COMMANDS)}."),
+        (["checkpoints", "lsit", "run"], "strongbox: expected an action, found 'lsit'. Did you mean 'list'?"),
+        (
+            ["checkpoints", "xyzzy"],
+            "strongbox: expected an action, found 'xyzzy'. Actions are: list, show, verify, prune, pack.",
+        ),
         ([], "strongbox: the following arguments are required: COMMAND. See: strongbox --help"),
         (["inspect"], "strongbox: the following arguments are required: FILE. See: strongbox inspect --help"),
         (["inspect", "a.zip", "--jason"], "strongbox: unrecognized arguments: --jason. See: strongbox --help"),

@@ -7,6 +7,6 @@ not exact is named, with the reason. docs/exactness.md says what is, and how.
 
 from __future__ import annotations
 
-from .vectors import Captured, capture_environments, restore_environments, watch_environments
+from .vectors import Captured, capture_environments, outlive_signals, restore_environments, watch_environments
 
-__all__ = ["Captured", "capture_environments", "restore_environments", "watch_environments"]
+__all__ = ["Captured", "capture_environments", "outlive_signals", "restore_environments", "watch_environments"]

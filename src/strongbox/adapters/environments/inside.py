@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from ..loaded import loaded_classes
@@ -40,6 +41,9 @@ class Inside(Protocol):
 
     def restore(self, states: list[Any], notes: Notes) -> list[dict[str, str]]:
         """Put the states back; gives for each what is not as it was."""
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        """Let processes of their own go on after these signals, until this process ends them or is gone."""
 
 
 def find_inside(base: Any) -> Inside | None:
@@ -89,6 +93,9 @@ class _Here:
             restore_layers(each, state, notes.copies) for each, state in zip(self._environments, states, strict=True)
         ]
 
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        return
+
 
 class _Workers:
     """Each lives in a worker process of SubprocVecEnv."""
@@ -108,6 +115,13 @@ class _Workers:
 
     def restore(self, states: list[Any], notes: Notes) -> list[dict[str, str]]:
         return call_workers(self._vector, "strongbox_restore", [(state, dict(notes.copies)) for state in states])
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        call_workers(self._vector, "strongbox_outlive_signals", [(tuple(numbers),)] * self.count)
+        for process in self._vector.processes:
+            # SIGTERM would not end them any more; and as multiprocessing ends those that are left when the
+            # interpreter exits, and waits for them, it would wait for ever.
+            process._popen.terminate = process._popen.kill
 
 
 class _AsyncWorkers(_Workers):
@@ -147,6 +161,9 @@ class _Whole:
         restore_inner(self._vector, states[0], class_name(self._vector), notes)
         return [{}]
 
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        return
+
 
 class _Unknown:
     """There is no way into them, and that is said."""
@@ -168,3 +185,6 @@ class _Unknown:
     def restore(self, states: list[Any], notes: Notes) -> list[dict[str, str]]:
         self.capture(notes)
         return []
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        return

@@ -5,7 +5,7 @@ Taken are a VecEnv of Stable-Baselines3, a vector environment of gymnasium and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     AnyEnvironment: TypeAlias = VecEnv | gymnasium.vector.VectorEnv[Any, Any, Any] | gymnasium.Env[Any, Any]
 
-__all__ = ["Captured", "capture_environments", "restore_environments", "unwrap_vectors", "watch_environments"]
+__all__ = [
+    "Captured",
+    "capture_environments",
+    "outlive_signals",
+    "restore_environments",
+    "unwrap_vectors",
+    "watch_environments",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,14 @@ def watch_environments(env: AnyEnvironment) -> None:
     for layer in layers:
         remember_object(layer)
     inside.watch()
+
+
+def outlive_signals(env: AnyEnvironment, numbers: Collection[int]) -> None:
+    """Let the worker processes of an environment go on after signals, by number, that reach them with this process.
+
+    They end where this process ends them, by whatever call, or is gone.
+    """
+    _take_apart(env)[1].outlive_signals(numbers)
 
 
 def capture_environments(env: AnyEnvironment) -> Captured:

@@ -12,9 +12,14 @@ An exception would end the worker, and with it the run: the methods return it as
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -185,6 +190,31 @@ def step_once(env: gymnasium.Env[Any, Any], resets: bool, observed: Any) -> bool
     return True
 
 
+def outlive_signals(env: gymnasium.Env[Any, Any], numbers: Collection[int]) -> None:
+    """Go on after signals that reach the whole group of processes, for as long as the parent lives."""
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            signal.signal(number, _outlive)
+
+
+def _outlive(number: int, frame: FrameType | None) -> None:
+    if not _has_parent():
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+def _has_parent() -> bool:
+    """Whether the process that waits for this one lives; a worker that was forked beside this one may hide its end."""
+    parent = multiprocessing.parent_process()
+    if parent is None or not parent.is_alive():
+        return False
+    try:
+        os.kill(int(parent.pid or 0), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 RANDOM = "random"
 """Where the state of a worker holds the random states of its process: a wrapper may draw from them."""
 
@@ -194,5 +224,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "strongbox_restore": restore_worker,
     "strongbox_is_resetting": is_resetting,
     "strongbox_step_once": step_once,
+    "strongbox_outlive_signals": outlive_signals,
 }
 """What is called in a worker, by the name that it has there."""

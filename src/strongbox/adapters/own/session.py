@@ -15,7 +15,7 @@ from typing import Any
 from ...archive import Archive, Contents
 from ...errors import MismatchError
 from ..environment_id import id_of_environment
-from ..environments import capture_environments, restore_environments
+from ..environments import capture_environments, outlive_signals, restore_environments
 from ..environments.vectors import unwrap_vectors
 from ..later import settle
 from ..random_states import hold_random_states, restore_random_states
@@ -184,6 +184,11 @@ class Session:
         self._rows = _Rows(steps, self.recorder.buffer.pos)
         self.recorder.resume(self._rows.added, manifest)
         return inexact
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        """Let the processes in which the environments live go on after signals, by number."""
+        if self.environment is not None:
+            outlive_signals(self.environment, numbers)
 
     def opened_logs(self) -> list[str]:
         """None: logs are the script's own."""

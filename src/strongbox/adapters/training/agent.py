@@ -169,8 +169,9 @@ def read_agent(model: BaseAlgorithm, expected: Expected, archive: Archive) -> Ag
 
 def _check_environments(expected: Expected, count: Any) -> None:
     if type(count) is int and count != expected.environments:
+        number = "one environment" if count == 1 else f"{count:,} environments"
         raise MismatchError(
-            f"expected {count:,} environments, as the run was begun with, found {expected.environments:,}.",
+            f"expected {number}, as the run was begun with, found {expected.environments:,}.",
             hint="Make as many environments as the run was begun with.",
         )
 

@@ -21,16 +21,17 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from ...archive import Archive, Contents, Typed
 from ...errors import MismatchError
-from ...values import Normalization
+from ...values import SCHEDULE_NAMES, ConstantSchedule, Normalization
 from ..attributes import known_base
 from ..capture import HeldAgent, hold_agent
 from ..environment_id import find_environment_id
-from ..environments import capture_environments, restore_environments, watch_environments
+from ..environments import capture_environments, outlive_signals, restore_environments, watch_environments
 from ..into import fill_into
 from ..later import settle
 from ..normalization import capture_normalization
 from ..random_states import hold_random_states, restore_random_states
 from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, restore_replay
+from ..schedules import known_schedule
 from .agent import NOISE, STATELESS_NOISE, capture_agent, leave_out_misfits
 from .callback import RunCallback
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
@@ -153,6 +154,21 @@ class Session:
         return None if self._log_interval is None else self._log_interval * self._rollout
 
     @property
+    def logs_every_rollout(self) -> bool:
+        """Whether the log has a row for each rollout, and could have no more of them."""
+        return self._log_interval == 1
+
+    @property
+    def moving_schedules(self) -> list[str]:
+        """The names of the schedules that follow the progress towards the total of ``learn()``."""
+        live = {name: getattr(self.model, name, None) for name in sorted(SCHEDULE_NAMES - {"learning_rate"})}
+        return [
+            name
+            for name, schedule in live.items()
+            if callable(schedule) and not isinstance(known_schedule(schedule), ConstantSchedule)
+        ]
+
+    @property
     def _log_interval(self) -> int | None:
         interval = self._learn_locals.get("log_interval")
         known = isinstance(self.model, OnPolicyAlgorithm) and isinstance(interval, int) and interval >= 1
@@ -192,6 +208,10 @@ class Session:
         if episodes:
             found["rollout/ep_rew_mean"] = float(numpy.mean(episodes))
         return found
+
+    def outlive_signals(self, numbers: Collection[int]) -> None:
+        """Let the processes in which the environments live go on after signals, by number."""
+        outlive_signals(self._environment, numbers)
 
     def opened_logs(self) -> list[str]:
         """The files that this call of ``learn()`` has opened for TensorBoard, by path."""

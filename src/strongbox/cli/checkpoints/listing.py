@@ -13,6 +13,7 @@ from typing import Any
 from ...checkpoints import DEFAULT_METRICS, Checkpoint, RunFile, RunFolder
 from ...errors import MismatchError, StrongboxError
 from ..json_form import strict_json
+from ..parser import nearest
 from ..plot import number_text
 from ..table import rest, some, wrapped
 from ..terminal import Line, Span, Terminal, size_text
@@ -24,6 +25,7 @@ __all__ = [
     "listing_json",
     "listing_lines",
     "read_run",
+    "require_metric",
     "run",
     "sizes_of",
     "time_text",
@@ -50,6 +52,7 @@ class Listing:
 def run(arguments: argparse.Namespace) -> int:
     """List the checkpoints of one run."""
     listing, output = read_run(arguments.run), Terminal(sys.stdout)
+    require_metric(listing, arguments.metric)
     if arguments.json:
         output.print(json.dumps(listing_json(listing), allow_nan=False))
     else:
@@ -63,6 +66,18 @@ def read_run(path: str) -> Listing:
     file = folder.read()
     scan = folder.scan()
     return Listing(folder=folder, file=file, checkpoints=tuple(scan.committed.values()), damaged=scan.damaged)
+
+
+def require_metric(listing: Listing, name: str | None) -> None:
+    """Raise MismatchError for a metric that no checkpoint has, naming those that there are."""
+    names = sorted({each for checkpoint in listing.checkpoints for each in checkpoint.metrics})
+    if name is not None and name not in names and listing.checkpoints:
+        there = ", ".join(names[:10]) or "none"
+        raise MismatchError(
+            f"expected a metric that a checkpoint has, found {name!r}.",
+            path=listing.folder.path,
+            hint=f"{nearest(name, names)} There are: {there}.".lstrip(),
+        )
 
 
 def choose(listing: Listing, step: int | None) -> Checkpoint:

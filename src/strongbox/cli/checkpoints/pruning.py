@@ -11,9 +11,8 @@ from contextlib import nullcontext
 
 from ...checkpoints import Checkpoint, Decision, Keep, decide, prune
 from ...errors import CheckpointError, MismatchError
-from ..parser import nearest
 from ..terminal import Line, Span, Terminal, size_text
-from .listing import Listing, read_run, sizes_of
+from .listing import Listing, read_run, require_metric, sizes_of
 from .verifying import verify
 
 __all__ = ["run"]
@@ -27,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = read_run(arguments.run).folder
     with nullcontext() if arguments.dry_run else folder.lock():
         listing = read_run(arguments.run)
-        _require_metric(listing, keep)
+        require_metric(listing, keep.metric)
         decisions = decide(folder.checkpoints(), keep, time.time())
         freed = _freed(decisions)
         if not arguments.dry_run and any(not decision.kept for decision in decisions):
@@ -50,17 +49,6 @@ def _rules(arguments: argparse.Namespace) -> Keep:
             hint="For example --last 3; --dry-run shows what would be dropped.",
         )
     return Keep(**given)
-
-
-def _require_metric(listing: Listing, keep: Keep) -> None:
-    """A metric that no checkpoint has is a slip of the pen, and would drop the best."""
-    names = sorted({name for checkpoint in listing.checkpoints for name in checkpoint.metrics})
-    if keep.metric is not None and keep.metric not in names and listing.checkpoints:
-        raise MismatchError(
-            f"expected a metric that a checkpoint has, found {keep.metric!r}.",
-            path=listing.folder.path,
-            hint=nearest(keep.metric, names) or f"There are: {', '.join(names[:10]) or 'none'}.",
-        )
 
 
 def _require_whole(listing: Listing, decisions: Decisions) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
+import signal
 from typing import Any
 
 import gymnasium
@@ -12,7 +14,12 @@ import pytest
 import torch
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from strongbox.adapters.environments import capture_environments, restore_environments, watch_environments
+from strongbox.adapters.environments import (
+    capture_environments,
+    outlive_signals,
+    restore_environments,
+    watch_environments,
+)
 from strongbox.errors import CheckpointError
 from tests.live.adapters.environments.rolling import differences, roll, through_json
 from tests.live.adapters.environments.stacks import Hidden, Nondeterministic
@@ -107,3 +114,30 @@ def test_a_step_under_way_is_not_captured() -> None:
     env.step_wait()
     assert capture_environments(env).inexact == {}
     env.close()
+
+
+def started_workers(kind: str) -> Any:
+    makers: list[Any] = [functools.partial(gymnasium.make, "CartPole-v1")] * 2
+    if kind == "async":
+        return gymnasium.wrappers.vector.NormalizeReward(gymnasium.vector.AsyncVectorEnv(makers))
+    return SubprocVecEnv(makers, start_method=kind)
+
+
+@pytest.mark.parametrize("kind", ["fork", "async"])
+def test_workers_go_on_after_a_signal_and_end_when_they_are_told_to(kind: str) -> None:
+    env = started_workers(kind)
+    outlive_signals(env, [signal.SIGTERM, signal.SIGUSR1])
+    processes: list[Any] = env.unwrapped.processes if kind == "async" else env.processes
+    for process in processes:
+        os.kill(process.pid, signal.SIGTERM)
+        os.kill(process.pid, signal.SIGUSR1)
+    env.reset()
+    assert capture_environments(env).inexact == {}
+    processes[0].terminate()
+    processes[0].join()
+    assert [process.is_alive() for process in processes] == [False, True]
+    if kind == "async":
+        env.close(terminate=True)
+    else:
+        env.remotes[1].close()
+    processes[1].join()
