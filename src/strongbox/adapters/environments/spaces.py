@@ -12,6 +12,7 @@ from ...values import RandomGenerator
 from ..generators import hold_generator, make_generator, read_generator, write_generator
 from ..later import Later
 from ..loaded import loaded_classes
+from ..slots import fields_of
 from .notes import Notes
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def restore_spaces(live: Any, states: Any, place: str, notes: Notes) -> None:
 
 def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
     space = loaded_classes("gymnasium", "Space")
-    return {name: value for name, value in vars(live).items() if isinstance(value, space)}
+    return {name: value for name, value in fields_of(live).items() if isinstance(value, space)}
 
 
 def _is_state(state: Any) -> bool:
