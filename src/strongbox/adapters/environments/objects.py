@@ -150,13 +150,16 @@ class _Made:
     of_torch: dict[str, Any]
 
 
-def remember_object(live: Any, depth: int = 0) -> None:
-    """Keep the attributes of an object that has just been made, to tell settings from state later."""
+def remember_object(live: Any, depth: int = 0, *, harmless: frozenset[str] = frozenset()) -> None:
+    """Keep the attributes of an object that has just been made, to tell settings from state later.
+
+    ``harmless`` names attributes that are captured elsewhere.
+    """
     if id(live) in _MADE or depth > DEEPEST:
         return
     made: dict[str, Any] = {}
     of_torch: dict[str, Any] = {}
-    for name, value in attributes_of(live):
+    for name, value in attributes_of(live, harmless):
         try:
             made[name] = copy_plain(value)
         except NotPlain:

@@ -36,6 +36,7 @@ __all__ = [
     "may_come",
     "package_of",
     "parts_of",
+    "stored_names",
 ]
 
 IGNORED = frozenset(

@@ -92,7 +92,7 @@ class Tensors(Remembering):
         self.count += 1
         self.short += 1
         self.late = self.count.repeat(int(self.count[0]))
-        return float(self.count[0] + self.short[1]) / 2
+        return float(self.count[0]) / 2 + float(self.short[1]) / 2
 
 
 class Network(Remembering):
