@@ -193,7 +193,7 @@ def test_a_frozen_network_is_the_scripts_and_a_difference_is_said() -> None:
         def make(self) -> None:
             super().make()
             with torch.no_grad():
-                self.frozen.bias += 1
+                self.frozen.bias.add_(1)
 
     Other.__qualname__ = Network.__qualname__
     captured = capture_environments(begun(Network, 2))

@@ -46,7 +46,7 @@ class Remembering(FlattenExtractor):
         self.count += 1
         self.memory.calls += 2
         self.numbers += 0.5
-        self.quiet += 0.25
+        self.quiet: Any = self.quiet + 0.25
         self.mean = self.mean + 0.125
         drawn = self.numpy.random() + self.python.random() + float(torch.rand(1, generator=self.torch))
         counted = self.count + self.memory.calls + self.numbers.sum()
