@@ -48,7 +48,7 @@ class Networks:
 
     def capture(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What they hold now, copied, and what of it cannot be kept, by name with the reason."""
-        if not self._tree.stands():
+        if self._tree.policy is not self._model.policy or not self._tree.stands():
             self._tree = _Tree(self._model)
             self._changed = list(self._differences())
         tree, notes = self._tree, Notes()
@@ -131,6 +131,7 @@ class _Tree:
             "policy": model.policy,
             **{name: attrgetter(name)(model) for name in model._get_torch_save_params()[0]},
         }
+        self.policy = model.policy
         self.modules: dict[str, torch.nn.Module] = {}
         seen: set[torch.nn.Module] = set()
         for root, live in roots.items():
