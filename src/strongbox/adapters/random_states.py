@@ -1,8 +1,7 @@
 """The random states of the process: Python's, numpy's global one, and torch's on the CPU and on every CUDA device.
 
 torch's are those of a process that has loaded torch, and nothing here loads it but a state that has to be put back.
-torch keeps a state as bytes in a layout of its own, which may differ from version to version. Its CPU generator is
-one more MT19937 and trusts the bytes as numpy does, so the position inside of them is checked here.
+torch keeps a state as bytes in a layout of its own, which may differ from version to version.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from ..errors import CheckpointError
 from ..values import RandomGenerator
 from .generators import hold_generator, write_generator
 from .later import settle
+from .torch_values import refuse_torch_state
 
 __all__ = ["capture_random_states", "hold_random_states", "keep_random_states", "restore_random_states"]
 
 PLACES = ("python", "numpy", "torch", "cuda")
-
-MT_LEFT, MT_NEXT, MT_WORDS = 8, 16, 624
-"""Where torch's CPU state holds how many words are left and whether it was seeded, and the next word (uint64)."""
 
 
 def capture_random_states() -> dict[str, Any]:
@@ -113,13 +110,10 @@ def _restore_torch(value: Any) -> dict[str, str]:
             raise CheckpointError("expected a state of torch's generator, found that of a process without torch.")
         return {}
     torch = _torch()
-    live = torch.get_rng_state().numpy()
-    state = _bytes(value, live.size)
-    left, seeded = state[MT_LEFT : MT_LEFT + 8].view(numpy.int32).tolist()
-    following = int(state[MT_NEXT : MT_NEXT + 8].view(numpy.uint64)[0])
-    if not (seeded in (0, 1) and left >= 1 and left + following <= MT_WORDS + 1):
-        raise CheckpointError("expected a state of torch's generator whose position lies inside of it, found another.")
-    torch.set_rng_state(torch.from_numpy(state))
+    problem = refuse_torch_state(torch.default_generator, value)
+    if problem:
+        raise CheckpointError(f"{problem}.")
+    torch.set_rng_state(torch.from_numpy(value.copy()))
     return {}
 
 

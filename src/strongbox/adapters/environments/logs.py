@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from ..loaded import loaded_classes
+from ..slots import fields_of
 from .notes import Notes
 
 __all__ = ["capture_log", "has_log", "restore_log"]
@@ -22,7 +23,7 @@ PIECE = 1 << 20
 def has_log(live: Any) -> bool:
     """Whether an object writes results into a file."""
     return isinstance(
-        vars(live).get("results_writer"), loaded_classes("stable_baselines3.common.monitor", "ResultsWriter")
+        fields_of(live).get("results_writer"), loaded_classes("stable_baselines3.common.monitor", "ResultsWriter")
     )
 
 

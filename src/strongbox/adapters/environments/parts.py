@@ -12,12 +12,14 @@ import inspect
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import PurePath
 from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy
 
 from ..loaded import loaded_classes
+from ..slots import fields_of, slots_of
 from .clocks import clocks_of
 from .logs import has_log
 from .spaces import spaces_in
@@ -28,9 +30,14 @@ __all__ = [
     "class_name",
     "closure_of",
     "is_harmless",
+    "is_library",
     "is_of_library",
+    "is_own",
+    "layer_classes",
     "may_come",
+    "package_of",
     "parts_of",
+    "stored_names",
 ]
 
 IGNORED = frozenset(
@@ -53,6 +60,10 @@ LIBRARIES = frozenset(("gymnasium", "stable_baselines3", "sb3_contrib", "ale_py"
 """Packages whose classes keep what an attribute holds of one kind."""
 
 
+INSTALLED = frozenset(("site-packages", "dist-packages"))
+"""Folders in which installed packages lie."""
+
+
 def class_name(live: Any) -> str:
     """What a class is called in a state and in messages: without its module, since a script may be run or imported."""
     return type(live).__qualname__
@@ -61,11 +72,13 @@ def class_name(live: Any) -> str:
 def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> list[tuple[str, Any]]:
     """The attributes of an object that may be state, by name."""
     elsewhere = {*harmless, *clocks_of(live)}
+    if isinstance(live, loaded_classes("torch.nn", "Module")):
+        elsewhere |= _internal_of_networks()
     if has_log(live):
         elsewhere.add("results_writer")
     return [
         (name, value)
-        for name, value in vars(live).items()
+        for name, value in fields_of(live).items()
         if name not in IGNORED and name not in elsewhere and not spaces_in(value)
     ]
 
@@ -78,14 +91,26 @@ def parts_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         found = [(f"{name}.{index}", item) for index, item in enumerate(value)]
     else:
         found = [(name, _owner(value))]
-    if all(_is_part(item) for _, item in found):
-        yield from found
+    if not all(_is_part(item) for _, item in found):
+        return
+    for label, item in found:
+        if isinstance(item, loaded_classes("torch.nn", "Module")):
+            yield from item.named_modules(prefix=label)
+        else:
+            yield label, item
+
+
+@functools.cache
+def _internal_of_networks() -> frozenset[str]:
+    """What torch itself keeps in each network: tensors, which have labels, networks, which are parts, and hooks."""
+    (module,) = loaded_classes("torch.nn", "Module")
+    return frozenset(vars(module())) - {"training"}
 
 
 def _owner(value: Any) -> Any:
     """The object that a method is bound to, where it is the script's own: such a function may remember in it."""
     owner = getattr(value, "__self__", None)
-    known = owner is None or _package(type(owner)) in (*LIBRARIES, "torch")
+    known = owner is None or package_of(type(owner)) in (*LIBRARIES, "torch")
     return value if known or not isinstance(value, MethodType) else owner
 
 
@@ -106,24 +131,33 @@ def _is_part(value: Any) -> bool:
     """Whether an object is one of Python's with attributes of its own."""
     if is_harmless(value) or callable(getattr(value, "fileno", None)):
         return False
-    if isinstance(value, enum.Enum) or not hasattr(value, "__dict__"):
+    kind: Any = type(value)
+    if isinstance(value, (enum.Enum, *loaded_classes("torch", "Tensor"))):
+        return False
+    if not (hasattr(value, "__dict__") or slots_of(kind)):
         return False
     # What the standard library makes often stands for something outside: a lock, a logger, a process.
-    return _package(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
+    return package_of(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
 
 
 def is_harmless(value: Any) -> bool:
     """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
     if isinstance(value, list | tuple):
         return all(is_harmless(item) for item in value)
-    if isinstance(value, (*_layer_classes(), ModuleType, type, logging.Logger)):
+    if type(value) is dict:
+        return all(is_harmless(item) for item in value.values())
+    if isinstance(value, (*layer_classes(), ModuleType, type, logging.Logger)):
         return True
-    if isinstance(value, numpy.dtype) or inspect.isroutine(value) or isinstance(value, functools.partial):
+    if (
+        isinstance(value, (numpy.dtype, *loaded_classes("torch", "dtype", "device", "Size")))
+        or inspect.isroutine(value)
+        or isinstance(value, functools.partial)
+    ):
         return True
-    return _package(type(value)) in RENDERING or _package(type(value)) == "pathlib"
+    return package_of(type(value)) in RENDERING or package_of(type(value)) == "pathlib"
 
 
-def _layer_classes() -> tuple[Any, ...]:
+def layer_classes() -> tuple[Any, ...]:
     """What layers are and how they are described, as far as it is loaded."""
     return (
         *loaded_classes("gymnasium", "Env", "Space"),
@@ -135,10 +169,25 @@ def _layer_classes() -> tuple[Any, ...]:
 
 def is_of_library(live: Any) -> bool:
     """Whether a class is one whose attributes keep to one kind of value."""
-    return _package(type(live)) in LIBRARIES
+    return is_library(type(live))
 
 
-def _package(kind: type) -> str:
+def is_library(kind: type) -> bool:
+    """The same of a class."""
+    return package_of(kind) in LIBRARIES
+
+
+@functools.lru_cache(maxsize=512)
+def is_own(kind: Any, package: str) -> bool:
+    """Whether a class is of a package, or of the script's own modules: neither installed nor Python's."""
+    own = package_of(kind)
+    if own in (package or "__main__", "__main__"):
+        return True
+    file = getattr(sys.modules.get(getattr(kind, "__module__", "")), "__file__", None)
+    return file is not None and own not in sys.stdlib_module_names and INSTALLED.isdisjoint(PurePath(file).parts)
+
+
+def package_of(kind: type) -> str:
     """The package of a class; SWIG makes some that have none."""
     return str(getattr(kind, "__module__", "")).split(".")[0]
 
@@ -146,7 +195,7 @@ def _package(kind: type) -> str:
 def may_come(live: Any, name: str) -> bool:
     """Whether an attribute that an object does not have may be set: its class sets it, and it hides nothing."""
     default = inspect.getattr_static(type(live), name, None)
-    free = name not in IGNORED and name not in vars(live) and not name.startswith("__")
+    free = name not in IGNORED and name not in fields_of(live) and not name.startswith("__")
     return free and name in stored_names(own_class(live)) and not callable(default) and not hasattr(default, "__get__")
 
 

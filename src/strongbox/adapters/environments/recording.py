@@ -5,7 +5,7 @@ The environment's own class is replaced by one derived from it, made for this on
 pickle of it see the class that it had. Calls that an environment makes to itself (LunarLander steps once while it
 resets) belong to the call from outside and are not recorded.
 
-It costs a copy of the action and of the observation at each step, and a copy of the plain attributes at each reset.
+It costs a copy of the action and of the observation at each step, and a copy of the attributes at each reset.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from types import MethodType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 
 from ...errors import StrongboxError
 from ...values import same
+from ..loaded import loaded_classes
+from ..slots import fields_of
 from .actions import ActionLog
 from .atari import is_atari, read_before_reset
-from .parts import parts_of
+from .hiding import Hiding
+from .parts import attributes_of, is_own, own_class, package_of, parts_of
 from .plain import NotPlain, copy_plain
+from .torch_state import hold_torch, torch_of
 from .worlds import renew_world
 
 if TYPE_CHECKING:
@@ -32,16 +37,26 @@ __all__ = [
     "GENERATOR",
     "Recorder",
     "bits_of",
-    "own_parts",
     "plain_attributes",
     "plain_parts",
     "record",
     "recorder_of",
     "same_bits",
+    "torch_of_all",
+    "with_parts",
 ]
 
 LARGEST = 1 << 20
 """Bytes of an array, and parts of other data, above which an attribute counts as data that no reset changes."""
+
+Parts: TypeAlias = list[tuple[str, Any]]
+"""Objects by label."""
+
+SIMPLE = frozenset((type(None), bool, int, float, str, bytes, numpy.ndarray))
+"""Types that hold no object of one's own."""
+
+DEEPEST = 4
+"""Objects inside each other that are looked into."""
 
 MOST_DRAWS = 200_000
 
@@ -57,11 +72,13 @@ MARK = "_strongbox_recorder"
 class Recorder:
     """What was recorded of one environment since its last reset."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self.inside = False
         self.problem: str | None = "it has not been reset since watching began"
         self.before: dict[str, Any] = {}
         self.parts: dict[str, dict[str, Any]] = {}
+        self.of_torch: dict[str, Any] = {}
+        self.hiding = Hiding(env)
         self.generator: Any = None
         self.machine: dict[str, Any] | None = None
         self.arguments: dict[str, Any] = {}
@@ -74,7 +91,10 @@ class Recorder:
     def begin(self, env: gymnasium.Env[Any, Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Note what a reset starts from."""
         self.actions, self.draws, self.last, self.total, self.problem = ActionLog(), [], (), 0.0, None
-        self.before, self.parts = plain_attributes(env), plain_parts(env)
+        parts = with_parts(env)
+        self.before, self.parts = plain_attributes(env), plain_parts(parts)
+        self.of_torch = hold_torch(torch_of_all(parts), largest=LARGEST)[0]
+        self.hiding.begin(parts)
         generator = vars(env).get(GENERATOR)
         self.generator = None if generator is None else copy_plain(generator)
         try:
@@ -115,7 +135,7 @@ def record(env: gymnasium.Env[Any, Any]) -> bool:
     if recorder_of(env) is not None:
         return True
     own: Any = type(env)
-    recorder = Recorder()
+    recorder = Recorder(env)
 
     @functools.wraps(own.reset)
     def reset(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -124,6 +144,7 @@ def record(env: gymnasium.Env[Any, Any]) -> bool:
         renew_world(self)
         recorder.begin(self, arguments, keywords)
         result = _call(own.reset, self, arguments, keywords)
+        recorder.hiding.end(with_parts(self))
         recorder.drawn = bits_of(self)
         return result
 
@@ -199,7 +220,7 @@ def same_bits(left: Any, right: Any) -> bool:
 def plain_attributes(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     """The attributes of an environment that are plain data and not large."""
     found: dict[str, Any] = {}
-    for name, value in vars(env).items():
+    for name, value in _fields(env):
         if name == GENERATOR or (isinstance(value, numpy.ndarray) and value.nbytes > LARGEST):
             continue
         try:
@@ -209,21 +230,59 @@ def plain_attributes(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
     return found
 
 
-def plain_parts(env: gymnasium.Env[Any, Any]) -> dict[str, dict[str, Any]]:
+def plain_parts(parts: Parts) -> dict[str, dict[str, Any]]:
     """The plain attributes of an environment's own objects, by label: one that lives on over a reset may count."""
-    found: dict[str, dict[str, Any]] = {}
-    for label, part in own_parts(env):
-        found[label] = plain_attributes(part)
+    return {label: plain_attributes(part) for label, part in parts if label}
+
+
+def torch_of_all(parts: Parts) -> dict[str, Any]:
+    """The tensors and generators of torch that an environment and its own objects hold, by label."""
+    found: dict[str, Any] = {}
+    for label, part in parts if loaded_classes("torch", "Tensor") else ():
+        found |= {f"{label}.{name}" if label else name: item for name, item in torch_of(_fields(part)).items()}
     return found
 
 
-def own_parts(env: gymnasium.Env[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """The objects of an environment that are of no package's classes but of its own package."""
-    package = type(env).__module__.partition(".")[0]
-    for name, value in list(vars(env).items()):
-        for label, part in parts_of(name, value):
-            if type(part).__module__.partition(".")[0] == package:
-                yield label, part
+def _fields(live: Any) -> list[tuple[str, Any]]:
+    """The attributes of an object, without torch's own of a network, whose tensors have labels."""
+    network = isinstance(live, loaded_classes("torch.nn", "Module"))
+    return attributes_of(live) if network else list(fields_of(live).items())
+
+
+def with_parts(env: gymnasium.Env[Any, Any]) -> Parts:
+    """An environment, with no label, and its own objects by label, those inside of them included.
+
+    Its own are those whose classes are of its own package or the script's.
+    """
+    return [("", env), *_own_parts(env, package_of(type(env)), {id(env)}, DEEPEST)]
+
+
+def _own_parts(live: Any, package: str, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+    for name, value in _fields(live):
+        for label, part in parts_of(name, value) if _may_hold_own(value, package) else ():
+            if id(part) in seen or not is_own(own_class(part), package):
+                continue
+            seen.add(id(part))
+            yield label, part
+            if depth > 1:
+                inner = _own_parts(part, package, seen, depth - 1)
+                yield from ((f"{label}.{deeper}", item) for deeper, item in inner)
+
+
+def _may_hold_own(value: Any, package: str) -> bool:
+    """Whether an attribute may hold an object of its own, told by classes alone: it is asked of all at each reset."""
+    if type(value) in SIMPLE:
+        return False
+    if type(value) in (dict, list, tuple):
+        kinds = set(map(type, value.values() if type(value) is dict else value)) - SIMPLE
+        return any(_may_be_own(kind, package) for kind in kinds)
+    return _may_be_own(own_class(value), package)
+
+
+@functools.lru_cache(maxsize=512)
+def _may_be_own(kind: Any, package: str) -> bool:
+    """The same of a class; networks and methods of any package's may have objects of one's own in or behind them."""
+    return is_own(kind, package) or issubclass(kind, (MethodType, *loaded_classes("torch.nn", "Module")))
 
 
 def _copy(observation: Any) -> Any:

@@ -21,10 +21,20 @@ from ..random_states import keep_random_states
 from .actions import unpack_actions
 from .atari import is_atari, write_before_reset
 from .notes import Notes
-from .objects import made_with, restore_attributes, unchanged_names
+from .objects import made_with, name_functions, restore_attributes, torch_made_with, unchanged_names
 from .plain import NotPlain, copy_plain, expect_mapping, hold_plain, refuse, revive
-from .recording import GENERATOR, own_parts, plain_attributes, plain_parts, record, recorder_of
+from .recording import (
+    GENERATOR,
+    LARGEST,
+    plain_attributes,
+    plain_parts,
+    record,
+    recorder_of,
+    torch_of_all,
+    with_parts,
+)
 from .spaces import capture_spaces, restore_spaces
+from .torch_state import digest_torch, hold_torch, restore_torch, shorten_torch
 from .worlds import renew_world
 
 if TYPE_CHECKING:
@@ -35,7 +45,9 @@ __all__ = ["capture_history", "restore_history"]
 LARGEST_SHOWN = 4096
 """Bytes of an array that stands in the state as it is, though it is only compared."""
 
-FIELDS = frozenset(("before", "parts", "unchanged", "generator", "machine", "arguments", "actions", "draws", "after"))
+FIELDS = frozenset(
+    ("before", "parts", "unchanged", "generator", "machine", "arguments", "actions", "draws", "after", "torch")
+)
 
 
 def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> dict[str, Any] | None:
@@ -47,14 +59,18 @@ def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> d
     if recorder is None or problem:
         notes.add(place, f"its state cannot be captured: {problem}")
         return None
+    recorder.hiding.tell(env, place, notes)
+    for label, part in with_parts(env):
+        name_functions(part, f"{place}.{label}" if label else place, notes)
     try:
-        after = _visible(env)
+        after = _visible(env, place, notes)
     except NotPlain as reason:
         notes.add(place, f"its last observation is no plain data: {reason}")
         return None
     return {
         "before": recorder.before,
         "parts": recorder.parts,
+        "torch": shorten_torch(recorder.of_torch, _torch_made_of_all(env)),
         "unchanged": Later(unchanged_names, made_with(env), recorder.before),
         "generator": recorder.generator,
         "machine": recorder.machine,
@@ -67,7 +83,7 @@ def capture_history(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> d
 
 def restore_history(env: gymnasium.Env[Any, Any], state: Any, place: str, notes: Notes) -> None:
     """Do it again; what did not come out equal is reported, and the environment stays as it came out."""
-    if type(state) is not dict or set(state) != FIELDS:
+    if type(state) is not dict or set(state) | {"torch"} != FIELDS:
         raise CheckpointError("expected what was done since the last reset, found something else.")
     if not record(env):
         notes.add(place, "its class does not allow it to be recorded")
@@ -125,28 +141,43 @@ def _begin(env: gymnasium.Env[Any, Any], state: dict[str, Any], place: str, note
     settings = frozenset(name for name in unchanged if type(name) is str)
     restore_attributes(env, expect_mapping(state["before"], f"the attributes of {place}"), place, notes, settings)
     _begin_parts(env, expect_mapping(state["parts"], f"the objects of {place}"), place, notes)
+    restore_torch(env, torch_of_all(with_parts(env)), state.get("torch"), _torch_made_of_all(env), place, notes)
     if is_atari(env):
         write_before_reset(env, state["machine"])
 
 
 def _begin_parts(env: gymnasium.Env[Any, Any], parts: dict[str, Any], place: str, notes: Notes) -> None:
     """Bring the environment's own objects to where they were; one that the reset makes anew is not there yet."""
-    live = dict(own_parts(env))
-    for label in parts.keys() & live.keys():
+    live = dict(with_parts(env))
+    for label in parts.keys() & live.keys() - {""}:
         attributes = expect_mapping(parts[label], f"the attributes of {place}.{label}")
         restore_attributes(live[label], attributes, f"{place}.{label}", notes)
 
 
-def _visible(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+def _torch_made_of_all(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """The tensors that an environment and its own objects were made with, by label."""
+    return {
+        f"{label}.{name}" if label else name: copy
+        for label, part in with_parts(env)
+        for name, copy in torch_made_with(part).items()
+    }
+
+
+def _visible(env: gymnasium.Env[Any, Any], place: str, notes: Notes) -> dict[str, Any]:
     recorder = recorder_of(env)
     assert recorder is not None
     generator = vars(env).get(GENERATOR)
+    parts = with_parts(env)
+    of_torch, left_out = hold_torch(torch_of_all(parts), largest=LARGEST)
+    for label, reason in left_out.items():
+        notes.add(f"{place}.{label}", reason)
     return {
         "last": Later(_digested, copy_plain(recorder.last)),
         "total": recorder.total,
         "drawn": None if recorder.drawn is None else hold_bits(recorder.drawn),
         "attributes": plain_attributes(env),
-        "parts": plain_parts(env),
+        "parts": plain_parts(parts),
+        "torch": {label: Later(digest_torch, copy) for label, copy in of_torch.items()},
         "spaces": capture_spaces(env),
         "generator": hold_plain(generator),
     }
@@ -166,7 +197,7 @@ def _compare(env: gymnasium.Env[Any, Any], after: Any, place: str, notes: Notes,
     after = expect_mapping(after, f"what was seen last of {place}")
     restore_spaces(env, after.get("spaces"), place, notes)
     try:
-        now = settle(_visible(env))
+        now = settle(_visible(env, place, notes))
     except NotPlain as reason:
         notes.add(place, f"its last observation is no plain data: {reason}")
         return
@@ -181,4 +212,9 @@ def _compare(env: gymnasium.Env[Any, Any], after: Any, place: str, notes: Notes,
     for label in {**parts, **now["parts"]}:
         if not same(now["parts"].get(label), parts.get(label)):
             notes.add(f"{place}.{label}", "it came out otherwise when the episode was replayed")
+    of_torch = expect_mapping(after.get("torch", now["torch"]), f"the tensors of {place}")
+    for label in {**of_torch, **now["torch"]}:
+        if not same(now["torch"].get(label), of_torch.get(label)):
+            where = f"{place}.{label}"
+            notes.add(where, first.inexact.get(where, "it came out otherwise when the episode was replayed"))
     _put_generator(env, after.get("generator"))

@@ -12,6 +12,7 @@ from ...values import RandomGenerator
 from ..generators import hold_generator, make_generator, read_generator, write_generator
 from ..later import Later
 from ..loaded import loaded_classes
+from ..slots import fields_of
 from .notes import Notes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["capture_spaces", "restore_spaces", "spaces_in"]
 
 ALONE = ("Box", "Discrete", "MultiBinary", "MultiDiscrete", "Text")
 """Gymnasium's spaces with no other space inside; a class derived from one may have some."""
+CONTAINERS = (dict, list, tuple)
 
 
 def capture_spaces(live: Any) -> dict[str, list[Later | None]]:
@@ -45,19 +47,23 @@ def spaces_in(value: Any) -> dict[str, gymnasium.Space[Any]]:
     space = loaded_classes("gymnasium", "Space")
     if isinstance(value, space):
         return {"": value}
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    if not items or not all(isinstance(item, space) for item in items):
+    if not isinstance(value, CONTAINERS) or not value:
         return {}
-    return {f".{key}": item for key, item in (value.items() if isinstance(value, dict) else enumerate(value))}
+    items = value if isinstance(value, dict) else dict(enumerate(value))
+    if not all(isinstance(item, space) for item in items.values()):
+        return {}
+    return {f".{key}": item for key, item in items.items()}
 
 
 def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
     """The spaces of an object, but those of a container that are inside of another space anyway."""
     alone: dict[str, gymnasium.Space[Any]] = {}
     contained: dict[str, gymnasium.Space[Any]] = {}
-    for name, value in vars(live).items():
+    for name, value in fields_of(live).items():
         for label, space in spaces_in(value).items():
             (contained if label else alone)[name + label] = space
+    if not contained:
+        return alone
     known = {id(part) for space in alone.values() for part in _parts(space)}
     return {**alone, **{name: space for name, space in contained.items() if id(space) not in known}}
 

@@ -21,6 +21,7 @@ from ...conversion import machine_folders
 from ...errors import UnsupportedError
 from ...pickles import decode
 from ..generators import is_generator, read_generator
+from ..torch_values import read_tensor, read_torch_state
 from .kinds import is_environment, is_space, is_tensor, is_torch_generator, why_no_part
 
 __all__ = ["NotKept", "data_entry", "to_data"]
@@ -132,19 +133,6 @@ def _read_space(live: Any, depth: int) -> Any:
     return value
 
 
-def _read_tensor(live: Any, depth: int) -> Any:
-    dtype = str(live.dtype).partition(".")[2]
-    plain = live.detach().cpu()
-    array = (plain.float() if dtype == "bfloat16" else plain).numpy()
-    return values.TorchTensor(
-        array=numpy.array(array, order="C"),
-        dtype=dtype,
-        device=str(live.device),
-        requires_grad=bool(live.requires_grad),
-        parameter=type(live).__name__ == "Parameter",
-    )
-
-
 def _of_torch(name: str) -> Callable[[Any], bool]:
     return lambda live: type(live).__module__ == "torch" and type(live).__name__ == name
 
@@ -157,11 +145,11 @@ READERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, int], Any]], ...] = (
     (lambda live: isinstance(live, type), lambda live, depth: _reference(live)),
     (lambda live: isinstance(live, tuple) and hasattr(live, "_fields"), _read_named_tuple),
     (is_generator, lambda live, depth: read_generator(live)),
-    (is_torch_generator, lambda live, depth: live.get_state().cpu().numpy().copy()),
+    (is_torch_generator, lambda live, depth: read_torch_state(live)),
     (is_space, _read_space),
     (lambda live: isinstance(live, PurePath), _read_path),
     (lambda live: type(live) is bytearray, lambda live, depth: bytearray(live)),
-    (is_tensor, _read_tensor),
+    (is_tensor, lambda live, depth: read_tensor(live)),
     (_of_torch("device"), lambda live, depth: values.Device(str(live))),
     (_of_torch("dtype"), lambda live, depth: values.TorchDtype(str(live).partition(".")[2])),
     (_of_torch("Size"), lambda live, depth: values.TorchSize(tuple(live))),

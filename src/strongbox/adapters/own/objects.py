@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from threading import Thread
 from typing import Any
 
 from ...errors import MismatchError
 from ..request import read_names
+from ..slots import fields_of
 from .kinds import framework, is_module
 
 __all__ = ["REPORT", "attributes_of", "names_left_out", "put_attribute", "refuses"]
-
-INTERNAL = frozenset(("__dict__", "__weakref__"))
-"""Slots that hold no attribute."""
 
 REPORT = "strongbox_report"
 """What a load leaves on an agent."""
@@ -24,11 +22,9 @@ def attributes_of(live: Any) -> dict[str, Any]:
     """The attributes of an object by name, in order: those in its slots and its dictionary, or what it says itself."""
     if hasattr(type(live), "__strongbox_state__"):
         return _own_state(live)
-    found = {name: getattr(live, name) for name in _slots(type(live)) if hasattr(live, name)}
-    found.update(getattr(live, "__dict__", {}))
-    found.pop(REPORT, None)
+    found = fields_of(live)
     not_its_own = _of_every_module() if is_module(live) else _of_every_thread() if isinstance(live, Thread) else ()
-    return {name: found[name] for name in sorted(found) if name not in not_its_own}
+    return {name: found[name] for name in sorted(found) if name != REPORT and name not in not_its_own}
 
 
 def _own_state(live: Any) -> dict[str, Any]:
@@ -39,14 +35,6 @@ def _own_state(live: Any) -> dict[str, Any]:
             f"found {type(state).__name__}."
         )
     return dict(sorted(state.items()))
-
-
-def _slots(kind: type) -> Iterator[str]:
-    for base in kind.__mro__:
-        listed = vars(base).get("__slots__", ())
-        for name in (listed,) if isinstance(listed, str) else listed:
-            if name not in INTERNAL:
-                yield f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") and name[-2:] != "__" else name
 
 
 @functools.cache

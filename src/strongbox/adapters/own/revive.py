@@ -18,12 +18,10 @@ import numpy
 from ... import values
 from ...errors import MismatchError, StrongboxError
 from ..generators import fill_generator, is_generator, make_generator, refuse_state
+from ..torch_values import refuse_torch_state
 from .kinds import framework, is_space, is_torch_generator
 
 __all__ = ["Reviver"]
-
-MT_LEFT, MT_NEXT, MT_WORDS = 8, 16, 624
-"""Where torch's CPU generator holds how many words are left and whether it was seeded, and the next word (uint64)."""
 
 ROWS = (list, tuple, deque)
 
@@ -39,7 +37,7 @@ class Reviver:
     def refuse(self, live: Any, value: Any) -> str | None:
         """Why a value may not take the place of live data, or None where it may; changes nothing."""
         if is_torch_generator(live):
-            return _refuse_torch_state(live, value)
+            return refuse_torch_state(live, value)
         if is_generator(live) or isinstance(value, values.RandomGenerator):
             return _refuse_generator(live, value)
         if live is not None and value is not None and _kind(live) != _kind(value):
@@ -204,21 +202,6 @@ def _refuse_generator(live: Any, value: Any) -> str | None:
     if not isinstance(value, values.RandomGenerator) or not (live is None or is_generator(live)):
         return f"expected {_kind(live)}, found {_kind(value)}"
     return None if live is None else refuse_state(live, value)
-
-
-def _refuse_torch_state(live: Any, value: Any) -> str | None:
-    """torch trusts the bytes of a state, so the position inside of the CPU's is looked at here."""
-    size = live.get_state().numel()
-    if not isinstance(value, numpy.ndarray) or value.dtype != numpy.uint8 or value.shape != (size,):
-        return f"expected a state of torch's generator, {size:,} bytes in this version of torch, found {_kind(value)}"
-    if live.device.type != "cpu":
-        return None
-    state = value.copy()
-    left, seeded = state[MT_LEFT : MT_LEFT + 8].view(numpy.int32).tolist()
-    following = int(state[MT_NEXT : MT_NEXT + 8].view(numpy.uint64)[0])
-    if not (seeded in (0, 1) and left >= 1 and left + following <= MT_WORDS + 1):
-        return "expected a state of torch's generator whose position lies inside of it, found another"
-    return None
 
 
 def _share_generators(live: Any, new: Any) -> None:

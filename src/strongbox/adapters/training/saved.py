@@ -68,6 +68,7 @@ def read_saved(model: BaseAlgorithm, expected: Expected, archive: Archive) -> Sa
     draft = check_into(model, archive)
     with locate(path=archive.path):
         parts = {name: _part(archive, name) for name in PARTS}
+        parts["networks"] = _part(archive, "networks") if "networks" in archive.resume else {}
         for name in ("iterations", "elapsed"):
             _count(parts["run"], name)
         state = read_agent(model, expected, archive)

@@ -37,6 +37,7 @@ from .callback import RunCallback
 from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
 from .expected import OBSERVED, Expected, expect
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
+from .networks import Networks
 from .pending import capture_pending, continue_iterations, restore_pending
 from .saved import Saved, read_saved
 from .settings import is_state
@@ -96,6 +97,7 @@ class Session:
         self._expected = expect(model)
         self._callback: BaseCallback | None = None
         self._state_dicts = StateDicts()
+        self._networks = Networks(model)
         self._variables = Staging()
         self._positions = LogPositions()
         self._before_draw: dict[str, Any] = {}
@@ -261,10 +263,12 @@ class Session:
         environments = capture_environments(self._environment)
         callbacks, inexact, logs = capture_callbacks(self._root, without=self._callback)
         pending, unwritten = capture_pending(model.logger)
+        networks, hidden = self._networks.capture()
         resume = {
             "agent": capture_agent(model),
             "callbacks": callbacks,
             "environments": environments.held,
+            "networks": networks,
             "log": {"pending": pending, "rows": self._positions.rows(model.logger)},
             "random": {"now": hold_random_states(), "before": self._before_draw},
             "run": {**run, "iterations": self.iterations, "elapsed": self._elapsed},
@@ -279,7 +283,7 @@ class Session:
             normalization=normalization,
             noise=type(getattr(model, NOISE, None)).__name__,
             resume=resume,
-            noticed={**environments.inexact, **inexact, **unwritten},
+            noticed={**environments.inexact, **inexact, **unwritten, **hidden},
             replay=buffer,
             logs={**self._positions.sizes(model.logger), **environments.logs, **logs},
             metrics=self.metrics(),
@@ -314,6 +318,7 @@ class Session:
         ``logs`` are the sizes of log files at the checkpoint, ``copies`` says by path where their content was kept.
         """
         self.put_parameters(saved)
+        saved.inexact.update(self._networks.restore(saved.parts["networks"]))
         saved.inexact.update(saved.agent.restore(self.model))
         self.iterations = saved.iterations
         self.model.start_time = time.time_ns() - saved.elapsed
@@ -330,6 +335,7 @@ class Session:
         ``copies`` says by path where the content of Monitor's files was kept.
         """
         saved.inexact.update(saved.agent.restore(self.model))
+        saved.inexact.update(self._networks.restore(saved.parts["networks"]))
         saved.inexact.update(restore_environments(self._environment, saved.parts["environments"], logs=copies))
         callbacks = saved.parts["callbacks"]
         saved.inexact.update(restore_callbacks(self._root, callbacks, without=self._callback, copies=copies))
