@@ -118,7 +118,11 @@ def _what_it_says(space: gymnasium.Space[Any]) -> tuple[Any, ...] | None:
             said = _bits(value.bit_generator)
             if said is None:
                 return None
-        elif value is None or kind in (bool, int, float, str) or isinstance(value, numpy.dtype | numpy.generic):
+        elif isinstance(value, numpy.dtype):
+            said = value.str if value.names is None else repr(value)
+        elif isinstance(value, numpy.generic):
+            said = (value.dtype.str, value.tobytes())
+        elif value is None or kind in (bool, int, float, str):
             said = repr(value)
         elif kind is tuple and all(type(item) is int for item in value):
             said = value

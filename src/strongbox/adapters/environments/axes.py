@@ -24,6 +24,8 @@ HOLDERS = frozenset({numpy.ndarray, *MAPPINGS, *SEQUENCES})
 
 def copy_array(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
     """A copy in which the axes follow each other as they do in the original."""
+    if array.ndim < 2:
+        return numpy.array(array, order="C")
     return _ordered(array, _order_of(array))
 
 
@@ -35,6 +37,8 @@ def axes_of(value: Any) -> Any:
     """
     kind = type(value)
     if kind is numpy.ndarray:
+        if value.ndim < 2:
+            return None
         axes = _order_of(value)
         return None if axes == sorted(axes) else axes
     if kind in MAPPINGS:

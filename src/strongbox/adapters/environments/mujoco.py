@@ -102,7 +102,7 @@ def _content(model: Any) -> Any:
     """The bytes of a model, copied."""
     import mujoco
 
-    content = numpy.zeros(mujoco.mj_sizeModel(model), numpy.uint8)
+    content = numpy.empty(mujoco.mj_sizeModel(model), numpy.uint8)
     mujoco.mj_saveModel(model, None, content)
     return content
 

@@ -22,7 +22,7 @@ from ..loaded import loaded_classes
 from ..slots import fields_of, slots_of
 from .clocks import clocks_of
 from .logs import has_log
-from .spaces import spaces_in
+from .spaces import NO_SPACES, spaces_in
 
 __all__ = [
     "OVERWRITTEN",
@@ -79,7 +79,7 @@ def attributes_of(live: Any, harmless: frozenset[str] = frozenset()) -> list[tup
     return [
         (name, value)
         for name, value in fields_of(live).items()
-        if name not in IGNORED and name not in elsewhere and not spaces_in(value)
+        if name not in IGNORED and name not in elsewhere and (type(value) in NO_SPACES or not spaces_in(value))
     ]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy
+
 from ...values import RandomGenerator
 from ..generators import hold_generator, make_generator, read_generator, write_generator
 from ..later import Later
@@ -18,11 +20,13 @@ from .notes import Notes
 if TYPE_CHECKING:
     import gymnasium
 
-__all__ = ["capture_spaces", "restore_spaces", "spaces_in"]
+__all__ = ["NO_SPACES", "capture_spaces", "restore_spaces", "spaces_in"]
 
 ALONE = ("Box", "Discrete", "MultiBinary", "MultiDiscrete", "Text")
 """Gymnasium's spaces with no other space inside; a class derived from one may have some."""
 CONTAINERS = (dict, list, tuple)
+NO_SPACES = frozenset({type(None), bool, int, float, str, bytes, numpy.ndarray})
+"""Types of most attributes, which hold no space: there is no need to look."""
 
 
 def capture_spaces(live: Any) -> dict[str, list[Later | None]]:
@@ -60,6 +64,8 @@ def _spaces(live: Any) -> dict[str, gymnasium.Space[Any]]:
     alone: dict[str, gymnasium.Space[Any]] = {}
     contained: dict[str, gymnasium.Space[Any]] = {}
     for name, value in fields_of(live).items():
+        if type(value) in NO_SPACES:
+            continue
         for label, space in spaces_in(value).items():
             (contained if label else alone)[name + label] = space
     if not contained:

@@ -152,6 +152,8 @@ class _Tree:
         self._containers: list[Any] = []
         for module in self.modules.values():
             self._containers += [vars(module), module._modules, module._parameters, module._non_persistent_buffers_set]
+        # The views follow what the dictionaries hold.
+        self._views = [each.values() if isinstance(each, dict) else each for each in self._containers]
         self._sizes = list(map(len, self._containers))
         self._flags, self._items = self._training_flags(), list(self._values())
 
@@ -162,7 +164,7 @@ class _Tree:
         return self._flags.issuperset(compress(count(), map(is_not, self._values(), self._items)))
 
     def _values(self) -> Iterator[Any]:
-        return chain.from_iterable(c.values() if type(c) is dict else c for c in self._containers)
+        return chain.from_iterable(self._views)
 
     def _training_flags(self) -> frozenset[int]:
         """The places of the flags among all values."""

@@ -9,10 +9,11 @@ where they lay, and the walk is left out. Anything else is walked through anew.
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable
 from itertools import chain
-from operator import attrgetter, is_, methodcaller
-from typing import Any
+from operator import attrgetter, is_
+from typing import Any, TypeAlias
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -78,26 +79,37 @@ def _are_settings(groups: Iterable[dict[str, Any]]) -> bool:
 
 
 class _Structure:
-    """What a state dict was made of: containers that held the same objects, and tensors that lay where they lie."""
+    """What a state dict was made of: containers that held the same objects, and tensors that lay where they lie.
 
-    def __init__(self, dictionaries: Iterable[dict[Any, Any]], others: Iterable[Collection[Any]]) -> None:
-        self._dictionaries = list(dictionaries)
-        self._containers = [*self._dictionaries, *others]
-        self._sizes = list(map(len, self._containers))
-        self._items = list(chain.from_iterable(self._containers))
-        self._values = list(chain.from_iterable(map(VALUES, self._dictionaries)))
+    ``places`` are dictionaries and keys under which containers stand, ``inner`` more dictionaries, which are in these.
+    """
+
+    def __init__(self, places: Iterable[tuple[dict[str, Any], str]], inner: Iterable[dict[Any, Any]] = ()) -> None:
+        self._owners = list(places)
+        self._owned = self._containers_there()
+        containers = [*self._owned, *inner]
+        self._containers: list[Collection[Any]] = containers
+        # Views follow what their dictionaries hold.
+        self._views = [each.values() for each in containers if isinstance(each, dict)]
+        self._sizes = list(map(len, containers))
+        self._items = list(chain.from_iterable(containers))
+        self._values = list(chain.from_iterable(self._views))
         self._tensors = [value for value in self._values if isinstance(value, torch.Tensor)]
-        self._places, self._shapes = self._where(), self._look()
+        self._memory, self._shapes = self._where(), self._look()
 
     def stands(self) -> bool:
         """Whether all of it is as it was; a tensor has to be the very same one, since equal ones may part."""
         return (
-            list(map(len, self._containers)) == self._sizes
+            all(map(is_, self._containers_there(), self._owned))
+            and list(map(len, self._containers)) == self._sizes
             and all(map(is_, chain.from_iterable(self._containers), self._items))
-            and all(map(is_, chain.from_iterable(map(VALUES, self._dictionaries)), self._values))
-            and self._where() == self._places
+            and all(map(is_, chain.from_iterable(self._views), self._values))
+            and self._where() == self._memory
             and self._look() == self._shapes
         )
+
+    def _containers_there(self) -> list[Any]:
+        return [owner.get(name) for owner, name in self._owners]
 
     def _where(self) -> list[int]:
         return list(map(torch.Tensor.data_ptr, self._tensors))
@@ -106,7 +118,7 @@ class _Structure:
         return list(map(SHAPE, self._tensors))
 
 
-VALUES, SHAPE = methodcaller("values"), attrgetter("shape")
+SHAPE = attrgetter("shape")
 
 
 def _structure_of(live: Any) -> _Structure | None:
@@ -116,42 +128,42 @@ def _structure_of(live: Any) -> _Structure | None:
     return _structure_of_optimizer(live) if isinstance(live, torch.optim.Optimizer) else None
 
 
+Names: TypeAlias = tuple[str, ...]
+
 MODULE = ("state_dict", "_save_to_state_dict", "get_extra_state")
 HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
+CONTAINERS = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", *HOOKS)
 OPTIMIZER_HOOKS = ("_optimizer_state_dict_pre_hooks", "_optimizer_state_dict_post_hooks")
+OPTIMIZER_CONTAINERS = ("state", "param_groups", *OPTIMIZER_HOOKS)
+KINDS = (dict, OrderedDict, defaultdict, set, list)
+"""What these containers are; those of compiled code are others, and of their own kinds."""
 
 
 def _structure_of_module(live: torch.nn.Module) -> _Structure | None:
     """Modules whose state dict is their parameters and buffers."""
-    dictionaries: list[dict[str, Any]] = []
-    sets = []
-    for module in live.modules():
-        if not _is_plain(module, torch.nn.Module, MODULE, HOOKS):
-            return None
-        dictionaries += [module._parameters, module._buffers, module._modules]
-        dictionaries += [getattr(module, name) for name in HOOKS]
-        sets.append(module._non_persistent_buffers_set)
-    return _Structure(dictionaries, sets)
+    modules = list(live.modules())
+    if not all(_is_plain(module, torch.nn.Module, MODULE, HOOKS, CONTAINERS) for module in modules):
+        return None
+    return _Structure((vars(module), name) for module in modules for name in CONTAINERS)
 
 
 def _structure_of_optimizer(live: torch.optim.Optimizer) -> _Structure | None:
     """Optimizers whose state is tensors by parameter."""
-    if not _is_plain(live, torch.optim.Optimizer, ("state_dict",), OPTIMIZER_HOOKS):
+    if not _is_plain(live, torch.optim.Optimizer, ("state_dict",), OPTIMIZER_HOOKS, OPTIMIZER_CONTAINERS):
         return None
     states = list(live.state.values())
     if not all(type(state) is dict and all(map(_is_tensor, state.values())) for state in states):
         return None
-    hooks = [getattr(live, name) for name in OPTIMIZER_HOOKS]
-    return _Structure(
-        [live.state, *states, *hooks], [live.param_groups, *(group["params"] for group in live.param_groups)]
-    )
+    places = [(vars(live), name) for name in OPTIMIZER_CONTAINERS]
+    return _Structure([*places, *((group, "params") for group in live.param_groups)], states)
 
 
-def _is_plain(live: Any, base: type, methods: tuple[str, ...], hooks: tuple[str, ...]) -> bool:
-    """Whether a state dict is made by the base class's own methods, with no hook."""
-    kind = type(live)
-    own = all(getattr(kind, name) is getattr(base, name) and name not in vars(live) for name in methods)
-    return own and not any(getattr(live, name, True) for name in hooks)
+def _is_plain(live: Any, base: type, methods: Names, hooks: Names, containers: Names) -> bool:
+    """Whether a state dict is made by the base class's own methods, with no hook, of containers that are known."""
+    kind, own = type(live), vars(live)
+    methods_of_base = all(getattr(kind, name) is getattr(base, name) and name not in own for name in methods)
+    known = all(type(own.get(name)) in KINDS for name in containers)
+    return methods_of_base and known and not any(own[name] for name in hooks)
 
 
 def _is_tensor(value: Any) -> bool:

@@ -124,6 +124,24 @@ def one_group_more(model: Any) -> None:
     model.actor.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))], "lr": 1.0})
 
 
+def loaded_parameters(model: Any) -> None:
+    state = model.critic.optimizer.state_dict()
+    state["state"] = {
+        number: {name: each + 1 for name, each in kept.items()} for number, kept in state["state"].items()
+    }
+    model.critic.optimizer.load_state_dict(state)
+
+
+def other_containers(model: Any) -> None:
+    model.actor.mu._parameters = {name: each.detach() + 1 for name, each in model.actor.mu._parameters.items()}
+    model.actor.mu._parameters = {name: torch.nn.Parameter(each) for name, each in model.actor.mu._parameters.items()}
+
+
+def another_list_of_parameters(model: Any) -> None:
+    group = model.critic.optimizer.param_groups[0]
+    group["params"] = group["params"][::-1]
+
+
 def one_parameter_more(model: Any) -> None:
     model.critic.optimizer.param_groups[-1]["params"].append(torch.nn.Parameter(torch.ones(2)))
 
@@ -145,7 +163,16 @@ CHANGES = (
         another_moment,
         an_equal_step,
     ),
-    *(another_rate, rate_of_a_tensor, one_group_more, one_parameter_more, other_parameters),
+    *(
+        loaded_parameters,
+        other_containers,
+        another_list_of_parameters,
+        another_rate,
+        rate_of_a_tensor,
+        one_group_more,
+        one_parameter_more,
+        other_parameters,
+    ),
 )
 
 
