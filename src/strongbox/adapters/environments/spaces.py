@@ -53,6 +53,8 @@ def spaces_in(value: Any) -> dict[str, gymnasium.Space[Any]]:
         return {"": value}
     if not isinstance(value, CONTAINERS) or not value:
         return {}
+    if not isinstance(next(iter(value.values() if isinstance(value, dict) else value)), space):
+        return {}
     items = value if isinstance(value, dict) else dict(enumerate(value))
     if not all(isinstance(item, space) for item in items.values()):
         return {}
