@@ -122,7 +122,7 @@ def test_an_error_of_a_run_that_was_left_is_raised_and_the_next_one_begins(tmp_p
     model = left.resume(make_ppo())
     (tmp_path / "checkpoints").write_text("in the way")
     with pytest.raises(KeyboardInterrupt):
-        model.learn(64, callback=[left.callback(every=16), Interrupt(17)])
+        model.learn(64, callback=[Interrupt(17), left.callback(every=16)])
     with pytest.raises(CheckpointError, match="checkpoints"):
         strongbox.Run(tmp_path).resume(make_ppo())
     (tmp_path / "checkpoints").unlink()
