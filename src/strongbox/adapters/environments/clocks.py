@@ -54,7 +54,7 @@ def read_clocks(live: Any) -> dict[str, Any]:
         return {}
     moments = {name: (clock, vars(live)[name]) for name, clock in clocks.items()}
     return {
-        name: None if numpy.array_equal(moment, NEVER) else clock() - moment
+        name: None if type(moment) is not numpy.ndarray and moment == NEVER else clock() - moment
         for name, (clock, moment) in moments.items()
     }
 

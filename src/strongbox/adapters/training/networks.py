@@ -29,6 +29,11 @@ __all__ = ["Networks"]
 KNOWN = frozenset(("torch", "stable_baselines3", "sb3_contrib"))
 """Packages whose networks and optimizers change nothing of theirs but what state dicts hold."""
 INTERNAL = frozenset(vars(torch.nn.Module()))
+CONTAINERS = (
+    *("_modules", "_parameters", "_buffers", "_non_persistent_buffers_set"),
+    *("_state_dict_hooks", "_state_dict_pre_hooks"),
+)
+"""What state dicts are made of; hooks may put anything into them."""
 ASKS = attrgetter("requires_grad")
 EMPTY: Mapping[str, Any] = {}
 
@@ -46,11 +51,16 @@ class Networks:
         for live in self._tree.foreign.values():
             remember_object(live, harmless=self._tree.covered(live))
 
+    def look(self) -> bool:
+        """Whether they are made of the very same objects as when they were looked at last."""
+        if self._tree.policy is self._model.policy and self._tree.stands():
+            return True
+        self._tree = _Tree(self._model)
+        self._changed = list(self._differences())
+        return False
+
     def capture(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """What they hold now, copied, and what of it cannot be kept, by name with the reason."""
-        if self._tree.policy is not self._model.policy or not self._tree.stands():
-            self._tree = _Tree(self._model)
-            self._changed = list(self._differences())
+        """What they hold, copied, and what of it cannot be kept, by name with the reason; right after :meth:`look`."""
         tree, notes = self._tree, Notes()
         buffers, left_out = hold_torch(tree.buffers)
         for name, reason in left_out.items():
@@ -151,7 +161,7 @@ class _Tree:
         self._covered = {id(item): item for item in chain(*known)}
         self._containers: list[Any] = []
         for module in self.modules.values():
-            self._containers += [vars(module), module._modules, module._parameters, module._non_persistent_buffers_set]
+            self._containers += [vars(module), *(getattr(module, name) for name in CONTAINERS)]
         # The views follow what the dictionaries hold.
         self._views = [each.values() if isinstance(each, dict) else each for each in self._containers]
         self._sizes = list(map(len, self._containers))

@@ -257,7 +257,7 @@ class Session:
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
-        parameters = self._state_dicts.copy(model)
+        parameters = self._state_dicts.copy(model, same_modules=self._networks.look())
         agent = hold_agent(model, exclude=OBSERVED, environment=self.environment_id, parameters=parameters)
         variables = self._variables.copy(agent.variables)
         environments = capture_environments(self._environment)

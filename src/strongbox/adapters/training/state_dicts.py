@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from .networks import CONTAINERS
 from .staging import CHANGELESS, Staging
 
 __all__ = ["StateDicts"]
@@ -30,14 +31,17 @@ class StateDicts:
         self._whole = Staging()
         self._parts: dict[str, _Part] = {}
 
-    def copy(self, model: BaseAlgorithm) -> dict[str, Any]:
-        """What the model's ``get_parameters()`` gives, with every tensor in a buffer."""
+    def copy(self, model: BaseAlgorithm, *, same_modules: bool) -> dict[str, Any]:
+        """What the model's ``get_parameters()`` gives, with every tensor in a buffer.
+
+        ``same_modules`` says whether all modules hold the very same objects as at the last copy.
+        """
         if type(model).get_parameters is not BaseAlgorithm.get_parameters or "get_parameters" in vars(model):
             copied: dict[str, Any] = self._whole.copy(model.get_parameters())
             return copied
         live = {name: functools.reduce(getattr, name.split("."), model) for name in model._get_torch_save_params()[0]}
         self._parts = {name: self._part(name, getattr(part, "_orig_mod", part)) for name, part in live.items()}
-        return {name: part.copy() for name, part in self._parts.items()}
+        return {name: part.copy(same_modules) for name, part in self._parts.items()}
 
     def _part(self, name: str, live: Any) -> _Part:
         known = self._parts.get(name)
@@ -52,11 +56,12 @@ class _Part:
         self._staging = Staging()
         self._structure: _Structure | None = None
 
-    def copy(self) -> Any:
+    def copy(self, same_modules: bool) -> Any:
         """The state dict, with every tensor in a buffer."""
         live = self.live
         groups = live.param_groups if isinstance(live, torch.optim.Optimizer) else []
-        if self._structure is None or not self._structure.stands() or not _are_settings(groups):
+        same = same_modules or not isinstance(live, torch.nn.Module)
+        if self._structure is None or not same or not self._structure.stands() or not _are_settings(groups):
             copied = self._staging.copy(live.state_dict())
             self._structure = _structure_of(live) if self._staging.may_repeat else None
             return copied
@@ -81,10 +86,16 @@ def _are_settings(groups: Iterable[dict[str, Any]]) -> bool:
 class _Structure:
     """What a state dict was made of: containers that held the same objects, and tensors that lay where they lie.
 
-    ``places`` are dictionaries and keys under which containers stand, ``inner`` more dictionaries, which are in these.
+    ``places`` are dictionaries and keys under which containers stand, ``inner`` more dictionaries, which are in these,
+    and ``tensors`` those that are in none of them.
     """
 
-    def __init__(self, places: Iterable[tuple[dict[str, Any], str]], inner: Iterable[dict[Any, Any]] = ()) -> None:
+    def __init__(
+        self,
+        places: Iterable[tuple[dict[str, Any], str]] = (),
+        inner: Iterable[dict[Any, Any]] = (),
+        tensors: Iterable[torch.Tensor] = (),
+    ) -> None:
         self._owners = list(places)
         self._owned = self._containers_there()
         containers = [*self._owned, *inner]
@@ -94,7 +105,7 @@ class _Structure:
         self._sizes = list(map(len, containers))
         self._items = list(chain.from_iterable(containers))
         self._values = list(chain.from_iterable(self._views))
-        self._tensors = [value for value in self._values if isinstance(value, torch.Tensor)]
+        self._tensors = [*tensors, *(value for value in self._values if isinstance(value, torch.Tensor))]
         self._memory, self._shapes = self._where(), self._look()
 
     def stands(self) -> bool:
@@ -132,7 +143,6 @@ Names: TypeAlias = tuple[str, ...]
 
 MODULE = ("state_dict", "_save_to_state_dict", "get_extra_state")
 HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
-CONTAINERS = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", *HOOKS)
 OPTIMIZER_HOOKS = ("_optimizer_state_dict_pre_hooks", "_optimizer_state_dict_post_hooks")
 OPTIMIZER_CONTAINERS = ("state", "param_groups", *OPTIMIZER_HOOKS)
 KINDS = (dict, OrderedDict, defaultdict, set, list)
@@ -140,11 +150,10 @@ KINDS = (dict, OrderedDict, defaultdict, set, list)
 
 
 def _structure_of_module(live: torch.nn.Module) -> _Structure | None:
-    """Modules whose state dict is their parameters and buffers."""
-    modules = list(live.modules())
-    if not all(_is_plain(module, torch.nn.Module, MODULE, HOOKS, CONTAINERS) for module in modules):
+    """Modules whose state dict is their parameters and buffers; what they are made of is looked at by ``networks``."""
+    if not all(_is_plain(module, torch.nn.Module, MODULE, HOOKS, CONTAINERS) for module in live.modules()):
         return None
-    return _Structure((vars(module), name) for module in modules for name in CONTAINERS)
+    return _Structure(tensors=[*live.parameters(), *live.buffers()])
 
 
 def _structure_of_optimizer(live: torch.optim.Optimizer) -> _Structure | None:

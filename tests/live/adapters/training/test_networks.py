@@ -84,9 +84,15 @@ def make(extractor: Any = FlattenExtractor, policy: Any = "MlpPolicy", **options
     )
 
 
+def captured(networks: Networks) -> tuple[dict[str, Any], dict[str, str]]:
+    """What a session captures of them."""
+    networks.look()
+    return networks.capture()
+
+
 def kept(networks: Networks) -> Any:
     """What is captured, as it comes out of a file, where all of it can be kept."""
-    state, lost = networks.capture()
+    state, lost = captured(networks)
     assert lost == {}
     return through_json(settle(state))
 
@@ -184,7 +190,7 @@ def test_what_cannot_be_kept_is_named() -> None:
     model = make(Iterating)
     networks = Networks(model)
     model.policy.value_net.in_features = object()
-    assert set(networks.capture()[1]) == {"policy.features_extractor.course", "policy.value_net.in_features"}
+    assert set(captured(networks)[1]) == {"policy.features_extractor.course", "policy.value_net.in_features"}
 
 
 def test_a_network_that_came_later_is_looked_into() -> None:

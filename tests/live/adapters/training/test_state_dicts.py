@@ -10,8 +10,20 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from strongbox.adapters.training.networks import Networks
 from strongbox.adapters.training.state_dicts import StateDicts
 from tests.live.adapters.tiny import AGENTS
+
+
+class Copies:
+    """State dicts as a session copies them."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._networks, self._state_dicts = Networks(model), StateDicts()
+
+    def copy(self) -> dict[str, Any]:
+        return self._state_dicts.copy(self._model, same_modules=self._networks.look())
 
 
 def frozen(tree: Any) -> Any:
@@ -73,7 +85,7 @@ def another_buffer(model: Any) -> None:
 def a_buffer_that_is_not_kept(model: Any) -> None:
     model.actor.register_buffer("counted", torch.ones(3))
     model.actor.register_buffer("passing", torch.ones(3), persistent=False)
-    StateDicts().copy(model)
+    Copies(model).copy()
 
 
 def a_buffer_no_more(model: Any) -> None:
@@ -178,18 +190,18 @@ CHANGES = (
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_copy_has_what_changed(change: Callable[[Any], None], model: SAC) -> None:
-    own, copies = fresh(model), StateDicts()
-    copies.copy(own)
+    copies = Copies(own := fresh(model))
+    copies.copy()
     for _ in range(2):
-        copies.copy(own)
+        copies.copy()
         change(own)
         expected = frozen(own.get_parameters())
-        copied = copies.copy(own)
+        copied = copies.copy()
         assert frozen(copied) == expected
         # What changes afterwards in place is seen by the next copy alone.
         scale(own)
         assert frozen(copied) == expected
-        assert frozen(copies.copy(own)) == frozen(own.get_parameters()) != expected
+        assert frozen(copies.copy()) == frozen(own.get_parameters()) != expected
 
 
 def fresh(model: SAC) -> SAC:
@@ -216,26 +228,26 @@ def scale(model: Any) -> None:
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_copies_of_every_algorithm(name: str) -> None:
-    model, copies = AGENTS[name].make(), StateDicts()
+    copies = Copies(model := AGENTS[name].make())
     for _ in range(3):
-        assert frozen(copies.copy(model)) == frozen(model.get_parameters())
+        assert frozen(copies.copy()) == frozen(model.get_parameters())
         with torch.no_grad():
             for parameter in model.policy.parameters():
                 parameter.add_(1)
 
 
 def test_what_stands_is_copied_without_a_walk(model: SAC) -> None:
-    own, copies = fresh(model), StateDicts()
-    first = copies.copy(own)
+    copies = Copies(own := fresh(model))
+    first = copies.copy()
     learn(own)
-    second = copies.copy(own)
+    second = copies.copy()
     assert memory(first) == memory(second)
     assert second["policy"] is first["policy"]
     assert second["critic.optimizer"]["state"] is first["critic.optimizer"]["state"]
 
 
 def test_an_algorithm_with_parameters_of_its_own_is_asked(model: SAC) -> None:
-    own, copies = fresh(model), StateDicts()
+    copies = Copies(own := fresh(model))
     own.get_parameters = lambda: {"mine": {"weight": torch.ones(2)}}  # type: ignore[method-assign]
-    assert frozen(copies.copy(own)) == frozen(own.get_parameters())
-    assert BaseAlgorithm.get_parameters(own).keys() != copies.copy(own).keys()
+    assert frozen(copies.copy()) == frozen(own.get_parameters())
+    assert BaseAlgorithm.get_parameters(own).keys() != copies.copy().keys()
