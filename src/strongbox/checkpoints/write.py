@@ -87,10 +87,16 @@ def write_checkpoint(
 
 def _way_from(run: str, path: str) -> str:
     """A log's path from the run's folder where both are in the working folder, so that a project may be moved."""
-    here, absolute = os.getcwd(), os.path.abspath(path)
-    if any(os.path.commonpath([here, place]) != here for place in (os.path.abspath(run), absolute)):
-        return path
-    return os.path.relpath(absolute, run).replace(os.sep, "/")
+    try:
+        here = os.path.realpath(os.getcwd())
+    except OSError:
+        return path  # The working folder is gone.
+    places = [os.path.realpath(run), os.path.realpath(path)]
+    if places != [os.path.abspath(run), os.path.abspath(path)] or any(
+        os.path.commonpath([here, place]) != here for place in places
+    ):
+        return path  # Links lead elsewhere from another place.
+    return os.path.relpath(path, run).replace(os.sep, "/")
 
 
 def _require_segments(folder: RunFolder, replay: Mapping[str, Any] | None) -> None:

@@ -8,7 +8,9 @@ for the run, or has ended.
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from types import FrameType
 from weakref import WeakKeyDictionary
 
 from .live import LiveRun
@@ -31,10 +33,21 @@ def close_abandoned(path: str) -> None:
     Waits for the last checkpoint of each, and raises the error that it ended with.
     """
     for run, thread in list(_threads.items()):
-        left = thread is threading.current_thread() or not thread.is_alive()
+        mine = thread is threading.current_thread() and not _is_learning(run)
+        left = mine or not thread.is_alive()
         if run.is_open and left and os.path.realpath(run.path) == os.path.realpath(path):
             run.close()
             warn(
                 f"{path}: expected a run that nobody has open, found that an earlier resume() of this process had it. "
                 "That one was closed; this one goes on from its last checkpoint."
             )
+
+
+def _is_learning(run: LiveRun) -> bool:
+    """Whether this very thread is inside of the ``learn()`` of a run's model: a callback asks for the run."""
+    frame: FrameType | None = sys._getframe()
+    while run.model is not None and frame is not None:
+        if frame.f_code.co_name == "learn" and frame.f_locals.get("self") is run.model:
+            return True
+        frame = frame.f_back
+    return False

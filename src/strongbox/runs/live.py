@@ -104,6 +104,11 @@ class LiveRun:
         """Whether this process has the run."""
         return self._lock is not None and self._lock.held
 
+    @property
+    def model(self) -> Any:
+        """SB3's model in this run; None before it is made, and for an agent of one's own."""
+        return getattr(self._session, "model", None)
+
     # -- taking the run, and letting go of it -----------------------------------------------------------------
 
     def resume(self, make_session: Callable[[], Session]) -> None:
@@ -197,13 +202,16 @@ class LiveRun:
         self.wait()
         phases = {"phases": self.phases.to_list()} if self.session.learns else {}
         state = {**phases, "point": point}
-        if replay and point == TRAINING_END and self.session.recorder is not None:
-            self.session.recorder.look()
+        recorder = self.session.recorder
+        if recorder is not None and replay and point == TRAINING_END:
+            recorder.look()
+        elif recorder is not None and not replay and keep is not None:
+            recorder.forget()  # The checkpoint that has the rows so far may be dropped, and its segments with it.
         captured = self.session.capture(state, steps=step, replay=replay)
         # The script may put another replay buffer in the place of this one before all is written.
-        recorder = None if captured.replay is None else self.session.recorder
+        written = None if captured.replay is None else self.session.recorder
         told, noticed = dict(metrics or {}), dict(inexact or {})
-        self._writer.submit(lambda: self._write(step, point, captured, recorder, noticed, told, keep))
+        self._writer.submit(lambda: self._write(step, point, captured, written, noticed, told, keep))
         self.last_step = self.reached = step
         return True
 

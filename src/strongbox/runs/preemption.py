@@ -14,6 +14,9 @@ NUMBERS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasa
 """What Slurm, Kubernetes and cloud machines send; SIGUSR1 is not there on Windows."""
 
 
+MISSING: Any = object()
+
+
 class Preemption:
     """Listens to SIGTERM and SIGUSR1 while it is open; ``signal`` names the first that came since then.
 
@@ -40,9 +43,11 @@ class Preemption:
 
     def close(self) -> None:
         """Give the signals back to whom they belonged; more than once does nothing."""
-        while self._before:
-            number, before = self._before.popitem()
-            signal.signal(number, signal.SIG_DFL if before is None else before)
+        for number in list(self._before):
+            # A signal that is heard meanwhile comes here, too.
+            before = self._before.pop(number, MISSING)
+            if before is not MISSING:
+                signal.signal(number, signal.SIG_DFL if before is None else before)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number).name

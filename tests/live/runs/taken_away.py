@@ -17,7 +17,7 @@ from typing import Any
 import gymnasium
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 import strongbox
@@ -60,7 +60,8 @@ def learn(run: strongbox.Run, environment: Any, number: int) -> int:
     """Train a model of SB3; gives its steps."""
     options: Any = {"n_steps": 8, "batch_size": 16, "n_epochs": 1, "seed": 1, "device": "cpu"}
     model = run.resume(lambda: PPO("MlpPolicy", environment, **options))
-    model.learn(TOTAL, callback=[run.callback(every=TOTAL, on_signal=True), TakenAway(number, group=True)])
+    evaluation = EvalCallback(SubprocVecEnv([cart]), eval_freq=10 * TOTAL, warn=False)
+    model.learn(TOTAL, callback=[run.callback(every=TOTAL, on_signal=True), TakenAway(number, group=True), evaluation])
     return int(model.num_timesteps)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 
 import strongbox
-from strongbox.checkpoints import RunFolder
+from strongbox.checkpoints import RunFolder, verify_checkpoint
+from strongbox.checkpoints.replay import ReplayManifest
 from strongbox.errors import CheckpointError, StrongboxWarning
 
 
@@ -39,3 +40,20 @@ def test_what_is_no_rule_is_refused_at_once(tmp_path: Path) -> None:
     for call in (run.callback, lambda keep: run.step(None, keep=keep), lambda keep: run.save(None, keep=keep)):
         with pytest.raises(CheckpointError, match=r"expected a strongbox.Keep for keep, found 3. For example"):
             call(keep=keep)
+
+
+def test_rows_whose_checkpoint_was_dropped_are_kept_again(tmp_path: Path) -> None:
+    def make_dqn() -> Any:
+        options: Any = {"buffer_size": 1000, "learning_starts": 1000, "seed": 1, "device": "cpu"}
+        return DQN("MlpPolicy", "CartPole-v1", policy_kwargs={"net_arch": [8]}, **options)
+
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_dqn)
+        for total, replay in ((40, True), (80, False), (120, True)):
+            model.learn(total, callback=run.callback(every=40, replay=replay, keep=strongbox.Keep(last=1)))
+    newest = RunFolder(str(tmp_path)).newest()
+    assert newest is not None
+    assert newest.replay is not None
+    assert verify_checkpoint(newest) == []
+    manifest = ReplayManifest.from_json(newest.replay)
+    assert manifest.position == model.replay_buffer.pos

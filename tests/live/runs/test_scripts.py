@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def test_a_cell_that_was_interrupted_and_is_run_again_goes_on(tmp_path: Path) ->
     with pytest.raises(CheckpointError, match=r"found that it was closed. Make it anew: run = strongbox.Run"):
         model.learn(64, callback=left.callback())
     del held
+
+
+def test_a_run_that_is_being_trained_is_not_taken_over_by_a_callback_of_it(tmp_path: Path) -> None:
+    class Greedy(BaseCallback):
+        def _on_step(self) -> bool:
+            if self.num_timesteps == 20:
+                with pytest.raises(CheckpointError, match="held by"):
+                    strongbox.Run(tmp_path).resume(make_ppo())
+            return True
+
+    with strongbox.Run(tmp_path, durable=False) as run:
+        model = run.resume(make_ppo())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=NotExact)
+            model.learn(48, callback=[run.callback(every=16), Greedy()])
+    assert model.num_timesteps == 48
 
 
 def test_a_run_that_another_thread_trains_is_refused(tmp_path: Path) -> None:

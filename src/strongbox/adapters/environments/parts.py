@@ -60,6 +60,9 @@ LIBRARIES = frozenset(("gymnasium", "stable_baselines3", "sb3_contrib", "ale_py"
 """Packages whose classes keep what an attribute holds of one kind."""
 
 
+DEEPEST = 16
+"""Levels of containers that are looked into; one that holds itself has more."""
+
 INSTALLED = frozenset(("site-packages", "dist-packages"))
 """Folders in which installed packages lie."""
 
@@ -140,12 +143,11 @@ def _is_part(value: Any) -> bool:
     return package_of(type(value)) not in sys.stdlib_module_names or isinstance(value, SimpleNamespace)
 
 
-def is_harmless(value: Any) -> bool:
+def is_harmless(value: Any, depth: int = 0) -> bool:
     """Whether an object holds no state of an environment: code, other layers, spaces, what shows it."""
-    if isinstance(value, list | tuple):
-        return all(is_harmless(item) for item in value)
-    if type(value) is dict:
-        return all(is_harmless(item) for item in value.values())
+    if isinstance(value, list | tuple) or type(value) is dict:
+        items = value.values() if isinstance(value, dict) else value
+        return depth < DEEPEST and all(is_harmless(item, depth + 1) for item in items)
     if isinstance(value, (*layer_classes(), ModuleType, type, logging.Logger)):
         return True
     if (

@@ -115,12 +115,17 @@ class _Copier:
         if self._tuple_keys > MOST_TUPLE_KEYS or len(items) > MOST_KEY_ITEMS:
             raise NotPlain("a dictionary with more tuples as keys, or longer ones, than are captured")
         for item in items:
-            kind = type(item)
-            short = kind is int and item.bit_length() <= KEY_BITS
-            known = isinstance(item, numpy.integer | numpy.floating | numpy.bool_)
-            if not (short or known or kind in (type(None), bool, float, str, bytes)):
-                raise NotPlain(f"a dictionary or set with a {kind.__qualname__} as a key")
+            if not _is_key(item):
+                raise NotPlain(f"a dictionary or set with a {type(item).__qualname__} as a key")
         return key
+
+
+def _is_key(item: Any) -> bool:
+    """Whether something may be a key, or one of the items of a tuple that is one."""
+    kind = type(item)
+    short = kind is int and item.bit_length() <= KEY_BITS
+    known = isinstance(item, numpy.integer | numpy.floating | numpy.bool_)
+    return short or known or kind in (type(None), bool, float, str, bytes)
 
 
 def _copy_elements(value: Any) -> Any:
@@ -152,12 +157,21 @@ def revive(value: Any, live: Any = None) -> Any:
         items = [revive(item) for item in value]
         return deque(items, value.maxlen) if kind is deque else kind(items)
     if kind in MAPPINGS:
-        return kind((key, revive(item)) for key, item in value.items())
-    if kind in (set, bytearray):
-        return kind(value)
-    if kind in SCALARS or kind in (int, frozenset) or isinstance(value, numpy.generic):
+        return kind((_revive_key(key), revive(item)) for key, item in value.items())
+    if kind in SETS:
+        return kind(map(_revive_key, value))
+    if kind is bytearray:
+        return bytearray(value)
+    if kind in SCALARS or kind is int or isinstance(value, numpy.generic):
         return value
     raise CheckpointError(f"expected plain data, found {kind.__name__}.")
+
+
+def _revive_key(key: Any) -> Any:
+    for item in key if type(key) is tuple else (key,):
+        if not _is_key(item):
+            raise CheckpointError(f"expected plain data as a key, found {type(item).__name__}.")
+    return key
 
 
 def _revive_member(value: EnumMember, live: Any) -> enum.Enum:

@@ -100,7 +100,8 @@ def _parts(space: gymnasium.Space[Any]) -> Iterator[gymnasium.Space[Any]]:
     if type(space) in loaded_classes("gymnasium.spaces", *ALONE):
         return
     inner = getattr(space, "spaces", ())
-    for part in inner.values() if isinstance(inner, Mapping) else inner:
+    parts = inner.values() if isinstance(inner, Mapping) else inner if isinstance(inner, CONTAINERS) else ()
+    for part in parts:
         yield from _parts(part)
     held = (getattr(space, name, None) for name in ("feature_space", "node_space", "edge_space"))
     for part in held:

@@ -84,13 +84,18 @@ def _flat(callbacks: Sequence[Any]) -> Iterator[sb3.BaseCallback]:
             yield callback
 
 
+def evaluated_environments(root: sb3.BaseCallback) -> list[VecEnv]:
+    """The environments that the callbacks of a tree evaluate in."""
+    found = (getattr(callback, "eval_env", None) for _, callback in walk_callbacks(root))
+    return [environment for environment in found if isinstance(environment, VecEnv)]
+
+
 def watch_callbacks(root: sb3.BaseCallback) -> None:
     """Let the environments for evaluation be watched from here on, as the training's are."""
     for _, callback in walk_callbacks(root):
         remember_settings(callback)
-        environment = getattr(callback, "eval_env", None)
-        if isinstance(environment, VecEnv):
-            watch_environments(environment)
+    for environment in evaluated_environments(root):
+        watch_environments(environment)
 
 
 # -- from the live tree -----------------------------------------------------------------------------

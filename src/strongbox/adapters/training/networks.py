@@ -51,13 +51,12 @@ class Networks:
         for live in self._tree.foreign.values():
             remember_object(live, harmless=self._tree.covered(live))
 
-    def look(self) -> bool:
-        """Whether they are made of the very same objects as when they were looked at last."""
-        if self._tree.policy is self._model.policy and self._tree.stands():
-            return True
-        self._tree = _Tree(self._model)
-        self._changed = list(self._differences())
-        return False
+    def look(self) -> object:
+        """What stands for all that they are made of: the same object as before where all of it is the very same."""
+        if not self._tree.stands(self._model):
+            self._tree = _Tree(self._model)
+            self._changed = list(self._differences())
+        return self._tree
 
     def capture(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What they hold, copied, and what of it cannot be kept, by name with the reason; right after :meth:`look`."""
@@ -118,9 +117,10 @@ class Networks:
         restore_torch(None, tree.buffers, state.get("buffers"), self._buffers, "", notes)
         if "frozen" in state:
             self._freeze(tree, _names(state["frozen"]), _names(state.get("frozen as made")), notes)
-        training = _names(state.get("training"))
-        for name, module in tree.modules.items():
-            module.training = name in training
+        if "training" in state:
+            training = _names(state["training"])
+            for name, module in tree.modules.items():
+                module.training = name in training
         return notes.inexact
 
     def _freeze(self, tree: _Tree, frozen: frozenset[str], made: frozenset[str], notes: Notes) -> None:
@@ -137,11 +137,8 @@ class _Tree:
     """The networks and optimizers of a model by name, and what they hold: the very same objects until it changes."""
 
     def __init__(self, model: BaseAlgorithm) -> None:
-        roots = {
-            "policy": model.policy,
-            **{name: attrgetter(name)(model) for name in model._get_torch_save_params()[0]},
-        }
-        self.policy = model.policy
+        roots = _roots_of(model)
+        self._roots = list(roots.values())
         self.modules: dict[str, torch.nn.Module] = {}
         seen: set[torch.nn.Module] = set()
         for root, live in roots.items():
@@ -165,11 +162,17 @@ class _Tree:
         # The views follow what the dictionaries hold.
         self._views = [each.values() if isinstance(each, dict) else each for each in self._containers]
         self._sizes = list(map(len, self._containers))
+        self._names = list(chain.from_iterable(self._containers))
         self._flags, self._items = self._training_flags(), list(self._values())
 
-    def stands(self) -> bool:
+    def stands(self, model: BaseAlgorithm) -> bool:
         """Whether the networks hold the very same objects, but for whether each of them is in training."""
+        roots = list(_roots_of(model).values())
+        if len(roots) != len(self._roots) or any(map(is_not, roots, self._roots)):
+            return False
         if list(map(len, self._containers)) != self._sizes:
+            return False
+        if any(map(is_not, chain.from_iterable(self._containers), self._names)):
             return False
         return self._flags.issuperset(compress(count(), map(is_not, self._values(), self._items)))
 
@@ -178,8 +181,7 @@ class _Tree:
 
     def _training_flags(self) -> frozenset[int]:
         """The places of the flags among all values."""
-        names = chain.from_iterable(self._containers)
-        return frozenset(index for index, name in enumerate(names) if name == "training")
+        return frozenset(index for index, name in enumerate(self._names) if name == "training")
 
     def _tensors(self, kind: str) -> Iterator[tuple[str, torch.Tensor]]:
         for name, module in self.modules.items():
@@ -198,6 +200,12 @@ class _Tree:
         if isinstance(value, list | tuple) and value:
             return all(map(self.is_covered, value))
         return id(value) in self._covered or isinstance(value, Distribution)
+
+
+def _roots_of(model: BaseAlgorithm) -> dict[str, Any]:
+    """The policy, and whatever else of a model has a state dict, by name."""
+    names = model._get_torch_save_params()[0]
+    return {"policy": model.policy, **{name: attrgetter(name)(model) for name in names}}
 
 
 def _may_change(attribute: str) -> bool:

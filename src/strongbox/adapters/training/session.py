@@ -34,7 +34,7 @@ from ..replay import CapturedReplay, ReplayReader, ReplayRecorder, check_fit, re
 from ..schedules import known_schedule
 from .agent import NOISE, STATELESS_NOISE, capture_agent, leave_out_misfits
 from .callback import RunCallback
-from .callbacks import capture_callbacks, restore_callbacks, walk_callbacks, watch_callbacks
+from .callbacks import capture_callbacks, evaluated_environments, restore_callbacks, walk_callbacks, watch_callbacks
 from .expected import OBSERVED, Expected, expect
 from .logs import LogPositions, continue_logs, discard_logs, opened_events, remove_events
 from .networks import Networks
@@ -213,7 +213,8 @@ class Session:
 
     def outlive_signals(self, numbers: Collection[int]) -> None:
         """Let the processes in which the environments live go on after signals, by number."""
-        outlive_signals(self._environment, numbers)
+        for environment in (self._environment, *evaluated_environments(self._root)):
+            outlive_signals(environment, numbers)
 
     def opened_logs(self) -> list[str]:
         """The files that this call of ``learn()`` has opened for TensorBoard, by path."""
@@ -257,7 +258,7 @@ class Session:
         model = self.model
         live = model.get_vec_normalize_env()
         normalization = None if live is None else capture_normalization(live)
-        parameters = self._state_dicts.copy(model, same_modules=self._networks.look())
+        parameters = self._state_dicts.copy(model, modules=self._networks.look())
         agent = hold_agent(model, exclude=OBSERVED, environment=self.environment_id, parameters=parameters)
         variables = self._variables.copy(agent.variables)
         environments = capture_environments(self._environment)

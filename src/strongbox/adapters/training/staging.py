@@ -106,7 +106,7 @@ class Staging:
     def _copy_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
         if tensor.layout is not torch.strided or tensor.is_quantized:
             return tensor.detach().clone()  # The writer refuses it.
-        strides = None if tensor.is_contiguous() else tensor.stride()
+        strides = None if tensor.is_contiguous() else (tensor.shape, tensor.stride())
         key = (tensor.data_ptr(), tensor.nbytes, tensor.dtype, strides, tensor.device)
         buffer = self._copies.get(key)
         if buffer is None:

@@ -31,17 +31,17 @@ class StateDicts:
         self._whole = Staging()
         self._parts: dict[str, _Part] = {}
 
-    def copy(self, model: BaseAlgorithm, *, same_modules: bool) -> dict[str, Any]:
+    def copy(self, model: BaseAlgorithm, *, modules: object) -> dict[str, Any]:
         """What the model's ``get_parameters()`` gives, with every tensor in a buffer.
 
-        ``same_modules`` says whether all modules hold the very same objects as at the last copy.
+        ``modules`` stands for what all modules are made of: it is another object where any of that is another.
         """
         if type(model).get_parameters is not BaseAlgorithm.get_parameters or "get_parameters" in vars(model):
             copied: dict[str, Any] = self._whole.copy(model.get_parameters())
             return copied
         live = {name: functools.reduce(getattr, name.split("."), model) for name in model._get_torch_save_params()[0]}
         self._parts = {name: self._part(name, getattr(part, "_orig_mod", part)) for name, part in live.items()}
-        return {name: part.copy(same_modules) for name, part in self._parts.items()}
+        return {name: part.copy(modules) for name, part in self._parts.items()}
 
     def _part(self, name: str, live: Any) -> _Part:
         known = self._parts.get(name)
@@ -55,15 +55,17 @@ class _Part:
         self.live = live
         self._staging = Staging()
         self._structure: _Structure | None = None
+        self._modules: object = None
 
-    def copy(self, same_modules: bool) -> Any:
+    def copy(self, modules: object) -> Any:
         """The state dict, with every tensor in a buffer."""
         live = self.live
         groups = live.param_groups if isinstance(live, torch.optim.Optimizer) else []
-        same = same_modules or not isinstance(live, torch.nn.Module)
+        same = modules is self._modules or not isinstance(live, torch.nn.Module)
         if self._structure is None or not same or not self._structure.stands() or not _are_settings(groups):
             copied = self._staging.copy(live.state_dict())
             self._structure = _structure_of(live) if self._staging.may_repeat else None
+            self._modules = modules
             return copied
         copied = self._staging.repeat()
         if not groups:
@@ -106,7 +108,7 @@ class _Structure:
         self._items = list(chain.from_iterable(containers))
         self._values = list(chain.from_iterable(self._views))
         self._tensors = [*tensors, *(value for value in self._values if isinstance(value, torch.Tensor))]
-        self._memory, self._shapes = self._where(), self._look()
+        self._memory, self._looks = self._where(), self._look()
 
     def stands(self) -> bool:
         """Whether all of it is as it was; a tensor has to be the very same one, since equal ones may part."""
@@ -116,7 +118,7 @@ class _Structure:
             and all(map(is_, chain.from_iterable(self._containers), self._items))
             and all(map(is_, chain.from_iterable(self._views), self._values))
             and self._where() == self._memory
-            and self._look() == self._shapes
+            and self._look() == self._looks
         )
 
     def _containers_there(self) -> list[Any]:
@@ -125,11 +127,12 @@ class _Structure:
     def _where(self) -> list[int]:
         return list(map(torch.Tensor.data_ptr, self._tensors))
 
-    def _look(self) -> list[torch.Size]:
-        return list(map(SHAPE, self._tensors))
+    def _look(self) -> list[Any]:
+        """How the tensors look at their memory."""
+        return [*map(FORM, self._tensors), *map(torch.Tensor.stride, self._tensors)]
 
 
-SHAPE = attrgetter("shape")
+FORM = attrgetter("shape", "dtype")
 
 
 def _structure_of(live: Any) -> _Structure | None:

@@ -58,6 +58,8 @@ def tensors() -> dict[str, torch.Tensor]:
         "shared": whole,
         "shared, in another shape": whole.view(3, 4),
         "turned": whole.view(3, 4).t(),
+        "a part": whole.view(3, 4)[:2, :3],
+        "a part of as many": whole.view(3, 4)[:3, :2],
         "parameter": torch.nn.Parameter(torch.ones(2), requires_grad=False),
         "graded": torch.ones((), requires_grad=True),
         "half": torch.ones(3, dtype=torch.bfloat16),

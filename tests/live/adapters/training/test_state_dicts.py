@@ -23,7 +23,7 @@ class Copies:
         self._networks, self._state_dicts = Networks(model), StateDicts()
 
     def copy(self) -> dict[str, Any]:
-        return self._state_dicts.copy(self._model, same_modules=self._networks.look())
+        return self._state_dicts.copy(self._model, modules=self._networks.look())
 
 
 def frozen(tree: Any) -> Any:
@@ -45,7 +45,7 @@ def memory(tree: Any) -> list[int]:
 
 @pytest.fixture(scope="module")
 def model() -> SAC:
-    model = SAC("MlpPolicy", "Pendulum-v1", policy_kwargs={"net_arch": [8]}, learning_starts=5, buffer_size=100)
+    model = SAC("MlpPolicy", "Pendulum-v1", policy_kwargs={"net_arch": [8, 8]}, learning_starts=5, buffer_size=100)
     return model.learn(10)
 
 
@@ -60,6 +60,11 @@ def swap_the_memory(model: Any) -> None:
 
 def look_otherwise(model: Any) -> None:
     model.actor.mu.weight.data = model.actor.mu.weight.data.t()
+
+
+def look_square_otherwise(model: Any) -> None:
+    weight = model.actor.latent_pi[2].weight
+    weight.data = weight.data.t()
 
 
 def another_parameter(model: Any) -> None:
@@ -163,7 +168,16 @@ def other_parameters(model: Any) -> None:
 
 
 CHANGES = (
-    *(learn, swap_the_memory, look_otherwise, another_parameter, another_module, one_module_more, a_module_less),
+    *(
+        learn,
+        swap_the_memory,
+        look_otherwise,
+        look_square_otherwise,
+        another_parameter,
+        another_module,
+        one_module_more,
+        a_module_less,
+    ),
     *(
         another_buffer,
         a_buffer_that_is_not_kept,
@@ -206,7 +220,7 @@ def test_a_copy_has_what_changed(change: Callable[[Any], None], model: SAC) -> N
 
 def fresh(model: SAC) -> SAC:
     """Another model with the same numbers and optimizer states."""
-    other = SAC("MlpPolicy", "Pendulum-v1", policy_kwargs={"net_arch": [8]}, learning_starts=5, buffer_size=100)
+    other = SAC("MlpPolicy", "Pendulum-v1", policy_kwargs={"net_arch": [8, 8]}, learning_starts=5, buffer_size=100)
     other.set_parameters(model.get_parameters())  # type: ignore[arg-type]
     other.actor.register_buffer("registered", torch.zeros(2))
     other.replay_buffer = model.replay_buffer
@@ -251,3 +265,29 @@ def test_an_algorithm_with_parameters_of_its_own_is_asked(model: SAC) -> None:
     own.get_parameters = lambda: {"mine": {"weight": torch.ones(2)}}  # type: ignore[method-assign]
     assert frozen(copies.copy()) == frozen(own.get_parameters())
     assert BaseAlgorithm.get_parameters(own).keys() != copies.copy().keys()
+
+
+def test_a_copy_that_broke_off_is_made_anew(model: SAC) -> None:
+    own = fresh(model)
+    networks, state_dicts = Networks(own), StateDicts()
+    state_dicts.copy(own, modules=networks.look())
+    own.actor.mu = torch.nn.Linear(8, 1)
+    networks.look()  # and nothing is copied
+    assert frozen(state_dicts.copy(own, modules=networks.look())) == frozen(own.get_parameters())
+
+
+def test_a_module_beside_the_policy_is_copied(model: SAC) -> None:
+    class WithMore(SAC):
+        def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+            names, tensors = super()._get_torch_save_params()
+            return [*names, "curiosity"], tensors
+
+    own = fresh(model)
+    own.__class__ = WithMore
+    own.curiosity = torch.nn.Linear(2, 2)  # type: ignore[attr-defined]
+    copies = Copies(own)
+    copies.copy()
+    own.curiosity = torch.nn.Linear(2, 2)  # type: ignore[attr-defined]
+    copies.copy()
+    own.curiosity.weight = torch.nn.Parameter(torch.ones(2, 2))  # type: ignore[attr-defined]
+    assert frozen(copies.copy()) == frozen(own.get_parameters())
