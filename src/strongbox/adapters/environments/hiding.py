@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import UserList, deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy
@@ -28,7 +28,9 @@ __all__ = ["Hiding"]
 
 SHOWN = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray, numpy.ndarray))
 """Types that hide nothing."""
-CONTAINERS = (list, tuple, dict, set, deque)
+CONTAINERS = (list, tuple, set, frozenset, deque, UserList, Mapping, numpy.ndarray)
+DEEPEST = 4
+"""Levels of containers that are looked into."""
 LARGEST = 1 << 14
 """Parts of a class's attribute, above which it counts as data that nothing changes."""
 
@@ -69,7 +71,7 @@ class Hiding:
 def _hidden(parts: Parts) -> Iterator[tuple[str, list[Any], str]]:
     for label, part in parts:
         for name, value in list(fields_of(part).items()):
-            if type(value) in SHOWN:
+            if type(value) in SHOWN and not _holds_objects(value):
                 continue
             items, reason = _look(name, value)
             if items:
@@ -82,14 +84,29 @@ def _look(name: str, value: Any) -> tuple[list[Any], str]:
         return [value], "an iterator, which does not tell where it stands"
     if isinstance(value, numpy.random.BitGenerator):
         return [value], "bits of a random generator, which are captured of a Generator alone"
-    if type(value) not in CONTAINERS:
+    if not isinstance(value, CONTAINERS):
         return [], ""
-    items = value.values() if type(value) is dict else value
-    kinds = {kind for kind in set(map(type, items)) if _may_remember(kind)}
-    if not kinds or any(parts_of(name, value)) or any(torch_items(name, value)):
+    hidden = list(_hidden_in(value, 0))
+    if not hidden or any(parts_of(name, value)) or any(torch_items(name, value)):
         return [], ""
-    hidden = [item for item in items if type(item) in kinds]
     return hidden, "it holds what is not looked into: iterators, or objects and tensors among other things"
+
+
+def _hidden_in(value: Any, depth: int) -> Iterator[Any]:
+    """What may remember something in a container, and in those inside of it."""
+    items = value.values() if isinstance(value, Mapping) else list(value.flat) if _holds_objects(value) else value
+    kinds = set(map(type, items))
+    telling = {kind for kind in kinds if _may_remember(kind)}
+    inner = {kind for kind in kinds if issubclass(kind, CONTAINERS)} if depth < DEEPEST else set()
+    for item in list(items) if telling or inner else ():
+        if type(item) in telling:
+            yield item
+        elif type(item) in inner and (type(item) is not numpy.ndarray or _holds_objects(item)):
+            yield from _hidden_in(item, depth + 1)
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, numpy.ndarray) and value.dtype.hasobject
 
 
 @functools.lru_cache(maxsize=512)

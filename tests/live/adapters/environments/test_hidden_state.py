@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -240,6 +241,18 @@ class Mixed(Remembering):
         return self.things[0].further()  # type: ignore[union-attr]
 
 
+class Deep(Remembering):
+    def make(self) -> None:
+        self.slots = Slots()
+        self.teams = {"red": [[self.slots]]}
+        self.table = numpy.array([self.slots, None], dtype=object)
+        self.ordered = OrderedDict(first=(self.slots, 1))
+        del self.slots
+
+    def once(self) -> float:
+        return self.teams["red"][0][0].further()
+
+
 class Enclosed(Remembering):
     def make(self) -> None:
         counter = [0.0]
@@ -269,6 +282,11 @@ class OfPlace(Remembering):
 
     def once(self) -> float:
         return float(next(self.slots.count))  # type: ignore[call-overload]
+
+
+def test_what_lies_deep_in_containers_is_named() -> None:
+    named = set(capture_environments(begun(Deep, 1)).inexact)
+    assert named == {f"environment 0, Deep.{name}" for name in ("teams", "table", "ordered")}
 
 
 @pytest.mark.parametrize(
