@@ -26,7 +26,7 @@ from strongbox.tensors import Tensor
 from .measure import milliseconds, ratio, seconds, table
 from .replay import EVERY, LARGE, REAL, add_block, collect, repetitions, save_with_sb3, spaces_of
 
-RUNS = 9
+RUNS = 25
 
 
 class Idle(BaseCallback):
