@@ -15,6 +15,7 @@ from stable_baselines3 import DQN, PPO
 
 import strongbox
 from strongbox.checkpoints import RunFolder
+from tests.live.runs.small import weights
 from tests.live.runs.taken_away import Counting, TakenAway
 
 OPTIONS: dict[str, Any] = {"seed": 1, "device": "cpu", "policy_kwargs": {"net_arch": [8]}}
@@ -84,10 +85,6 @@ def test_a_signal_in_the_last_rollout_of_a_phase_stops_the_script(
     model, run = learn("cut", 0)
     assert run.preempted is None
     assert weights(model) == weights(whole)
-
-
-def weights(model: Any) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in model.policy.state_dict().values())
 
 
 def test_a_signal_between_the_last_step_of_a_loop_and_its_save_is_told(tmp_path: Path) -> None:

@@ -32,19 +32,7 @@ import strongbox
 from strongbox.errors import CheckpointError, StrongboxError, StrongboxWarning
 from strongbox.runs import NotExact
 from tests.core.checkpoints.runs import BREAKS
-
-SMALL = {"net_arch": [8]}
-
-
-def make_ppo(**changes: Any) -> Callable[[], Any]:
-    options = {"n_steps": 16, "batch_size": 8, "n_epochs": 1, "seed": 1, "device": "cpu", "policy_kwargs": SMALL}
-    environment = changes.pop("environment", "CartPole-v1")
-    return lambda: PPO("MlpPolicy", environment, **{**options, **changes})
-
-
-def make_dqn() -> Any:
-    options: dict[str, Any] = {"buffer_size": 100, "learning_starts": 20, "batch_size": 4, "seed": 1, "device": "cpu"}
-    return DQN("MlpPolicy", "CartPole-v1", policy_kwargs=SMALL, **options)
+from tests.live.runs.small import SMALL, make_dqn, make_ppo, weights
 
 
 def train(path: Path, make: Callable[[], Any], *lengths: int, every: int = 32, **options: Any) -> Any:
@@ -54,10 +42,6 @@ def train(path: Path, make: Callable[[], Any], *lengths: int, every: int = 32, *
         for length in lengths:
             model.learn(length, callback=run.callback(every=every, **options))
     return model
-
-
-def weights(model: Any) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in model.policy.state_dict().values())
 
 
 def steps_of(path: Path) -> list[int]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.utils import LinearSchedule
@@ -20,30 +19,14 @@ import strongbox
 from strongbox.checkpoints import RunFolder
 from strongbox.errors import CheckpointError, StrongboxWarning
 from strongbox.runs import NotExact
+from tests.live.runs.small import make_dqn, make_ppo, weights
 from tests.live.runs.taken_away import Counting
-
-SMALL = {"net_arch": [8]}
-
-
-def make_ppo(**changes: Any) -> Callable[[], Any]:
-    options = {"n_steps": 16, "batch_size": 8, "n_epochs": 1, "seed": 1, "device": "cpu", "policy_kwargs": SMALL}
-    environment = changes.pop("environment", "CartPole-v1")
-    return lambda: PPO("MlpPolicy", environment, **{**options, **changes})
-
-
-def make_dqn() -> Any:
-    options: dict[str, Any] = {"buffer_size": 100, "learning_starts": 20, "batch_size": 4, "seed": 1, "device": "cpu"}
-    return DQN("MlpPolicy", "CartPole-v1", policy_kwargs=SMALL, **options)
 
 
 def train(path: Path, make: Callable[[], Any], total: int, *others: BaseCallback) -> strongbox.Run:
     with strongbox.Run(path, durable=False) as run:
         run.resume(make).learn(total, callback=[run.callback(every=16), *others])
     return run
-
-
-def weights(model: Any) -> bytes:
-    return b"".join(tensor.numpy().tobytes() for tensor in model.policy.state_dict().values())
 
 
 class Interrupt(BaseCallback):

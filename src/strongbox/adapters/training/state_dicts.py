@@ -8,7 +8,6 @@ where they lay, and the walk is left out. Anything else is walked through anew.
 
 from __future__ import annotations
 
-import functools
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable
 from itertools import chain
@@ -39,7 +38,7 @@ class StateDicts:
         if type(model).get_parameters is not BaseAlgorithm.get_parameters or "get_parameters" in vars(model):
             copied: dict[str, Any] = self._whole.copy(model.get_parameters())
             return copied
-        live = {name: functools.reduce(getattr, name.split("."), model) for name in model._get_torch_save_params()[0]}
+        live = {name: attrgetter(name)(model) for name in model._get_torch_save_params()[0]}
         self._parts = {name: self._part(name, getattr(part, "_orig_mod", part)) for name, part in live.items()}
         return {name: part.copy(modules) for name, part in self._parts.items()}
 
